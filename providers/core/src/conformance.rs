@@ -1,0 +1,438 @@
+//! Does a provider keep the contract? The suite that every provider's tests call with a [`Subject`] of their own.
+//!
+//! Each check panics with what was broken, as a test does. Not stable, and not for production builds.
+#![allow(
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "these are assertions, run in tests only"
+)]
+
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::{
+    ClusterUid, Ensured, ErrorKind, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId,
+    LoadBalancerProvider, NamespacedName, NodeName, Outcome, OwnerUid, Port, PortNumber, Protocol,
+    ProviderId, Released, SessionAffinity, Target, Targets, TrafficPolicy,
+};
+
+/// What a provider's tests hand in: a world in which the provider's objects live, and ways to look at it from outside.
+#[async_trait]
+pub trait Subject: Send + Sync {
+    /// A fresh provider process of that cluster, over the same world.
+    fn provider(&self, cluster: &ClusterUid) -> Arc<dyn LoadBalancerProvider>;
+
+    /// Everything that exists in the world, one line a thing, whoever owns it; sorted.
+    async fn inventory(&self) -> Vec<String>;
+
+    /// Puts an object there that has the name `want` would get, and somebody else's marks.
+    /// False where names cannot clash.
+    async fn plant_foreign(&self, want: &LoadBalancer) -> bool;
+
+    /// An invalid request: `want` with an annotation that the provider must refuse.
+    fn spoil(&self, want: &mut LoadBalancer);
+
+    /// The load balancer of `want` as the world shows it, in words that change whenever one of the edits of the suite
+    /// (ports, targets, source ranges) reaches the world.
+    async fn describe(&self, want: &LoadBalancer) -> String;
+
+    /// Node targets that exist in the world, at least six.
+    fn targets(&self) -> Vec<Target> {
+        (1..=6).map(node_target).collect()
+    }
+}
+
+/// The polls after which a cut is tried: beyond the longest call of any provider.
+const MOST_POLLS: usize = 200;
+
+/// Runs every check against `subject`, each with an owner of its own.
+pub async fn run(subject: &dyn Subject) {
+    ensure_twice_is_one_load_balancer(subject).await;
+    plan_foretells_and_ends_empty(subject).await;
+    edits_converge(subject).await;
+    keep_leaves_targets_alone(subject).await;
+    release_is_idempotent_and_complete(subject).await;
+    restored_addresses_stay(subject).await;
+    invalid_spec_changes_nothing(subject).await;
+    foreign_objects_are_never_touched(subject).await;
+    clusters_do_not_see_each_other(subject).await;
+    cut_off_anywhere_it_converges_and_leaks_nothing(subject).await;
+}
+
+/// The same request twice makes one load balancer, and the second changes nothing.
+pub async fn ensure_twice_is_one_load_balancer(subject: &dyn Subject) {
+    let want = request(subject, "twice");
+    let provider = subject.provider(&want.id.cluster);
+    let first = settle(&*provider, &want).await;
+    let inventory = subject.inventory().await;
+    assert!(!first.addresses.is_empty(), "ready without an address");
+    assert!(
+        !first.done.is_empty(),
+        "made something, and says it did nothing"
+    );
+    let second = settle(&*provider, &want).await;
+    assert_eq!(second.addresses, first.addresses, "the address must stay");
+    assert!(
+        second.done.is_empty(),
+        "unchanged, and yet did: {}",
+        second.done
+    );
+    assert_eq!(
+        subject.inventory().await,
+        inventory,
+        "the second ensure changed the world"
+    );
+    dismantle(subject, &want).await;
+}
+
+/// `plan` reads only, names steps while something is to do, and none afterwards.
+pub async fn plan_foretells_and_ends_empty(subject: &dyn Subject) {
+    let mut want = request(subject, "plan");
+    let provider = subject.provider(&want.id.cluster);
+    let before = subject.inventory().await;
+    let plan = ok(provider.plan(&want).await, "plan");
+    assert!(!plan.is_empty(), "a new load balancer needs steps");
+    assert_eq!(subject.inventory().await, before, "plan changed the world");
+    settle(&*provider, &want).await;
+    assert!(
+        ok(provider.plan(&want).await, "plan").is_empty(),
+        "applied, and yet a plan is left"
+    );
+    want.ports.push(port("more", Protocol::Tcp, 9443, 30443));
+    assert!(
+        !ok(provider.plan(&want).await, "plan").is_empty(),
+        "a new port needs steps"
+    );
+    dismantle(subject, &want).await;
+}
+
+/// Ports, targets and source ranges follow the request, also through another process.
+pub async fn edits_converge(subject: &dyn Subject) {
+    let want = request(subject, "edits");
+    let provider = subject.provider(&want.id.cluster);
+    settle(&*provider, &want).await;
+    let mut seen = vec![subject.describe(&want).await];
+    for edited in edits(subject, &want) {
+        let process = subject.provider(&want.id.cluster);
+        let outcome = settle(&*process, &edited).await;
+        assert!(!outcome.done.is_empty(), "an edit was not applied");
+        let now = subject.describe(&edited).await;
+        assert!(
+            !seen.contains(&now),
+            "the edit did not reach the world: {now}"
+        );
+        seen.push(now);
+        assert!(ok(process.plan(&edited).await, "plan").is_empty());
+    }
+    settle(&*provider, &want).await;
+    assert_eq!(
+        Some(&subject.describe(&want).await),
+        seen.first(),
+        "edited back, it is as it was"
+    );
+    dismantle(subject, &want).await;
+}
+
+/// With no eligible node at the moment the last targets stay.
+pub async fn keep_leaves_targets_alone(subject: &dyn Subject) {
+    let mut want = request(subject, "keep");
+    let provider = subject.provider(&want.id.cluster);
+    settle(&*provider, &want).await;
+    let before = subject.describe(&want).await;
+    want.targets = Targets::Keep;
+    assert!(
+        settle(&*provider, &want).await.done.is_empty(),
+        "keep must change nothing"
+    );
+    assert_eq!(subject.describe(&want).await, before);
+    dismantle(subject, &want).await;
+}
+
+/// After `Gone` nothing is left, and releasing once more is no error; nor is releasing what never was.
+pub async fn release_is_idempotent_and_complete(subject: &dyn Subject) {
+    let want = request(subject, "release");
+    let before = subject.inventory().await;
+    let provider = subject.provider(&want.id.cluster);
+    gone(&*provider, &want.id).await;
+    settle(&*provider, &want).await;
+    assert!(
+        owns(&*provider, &want.id).await,
+        "exists, and owned() does not say so"
+    );
+    // Another process, which remembers nothing.
+    let process = subject.provider(&want.id.cluster);
+    gone(&*process, &want.id).await;
+    assert!(
+        !owns(&*process, &want.id).await,
+        "gone, and owned() still says so"
+    );
+    assert_eq!(
+        subject.inventory().await,
+        before,
+        "release left something behind"
+    );
+    gone(&*process, &want.id).await;
+}
+
+/// A process that was told what is published keeps those addresses.
+pub async fn restored_addresses_stay(subject: &dyn Subject) {
+    let want = request(subject, "restore");
+    let first = settle(&*subject.provider(&want.id.cluster), &want).await;
+    let process = subject.provider(&want.id.cluster);
+    let published = crate::Published {
+        id: want.id.clone(),
+        service: want.service.clone(),
+        addresses: first.addresses.clone(),
+    };
+    ok(process.restore(&[published]).await, "restore");
+    let other = request(subject, "newcomer");
+    let newcomer = settle(&*process, &other).await;
+    let again = settle(&*process, &want).await;
+    assert_eq!(
+        again.addresses, first.addresses,
+        "a restart must not move an address"
+    );
+    assert_ne!(
+        newcomer.addresses, first.addresses,
+        "a newcomer must not get a published address"
+    );
+    dismantle(subject, &want).await;
+    dismantle(subject, &other).await;
+}
+
+/// A request that cannot be is refused as such, and what exists stays as it is.
+pub async fn invalid_spec_changes_nothing(subject: &dyn Subject) {
+    let want = request(subject, "invalid");
+    let provider = subject.provider(&want.id.cluster);
+    settle(&*provider, &want).await;
+    let before = subject.inventory().await;
+    let mut bad = want.clone();
+    subject.spoil(&mut bad);
+    for result in [
+        provider.plan(&bad).await.map(drop),
+        provider.ensure(&bad).await.map(drop),
+    ] {
+        match result {
+            Ok(()) => panic!("a spoiled request was taken"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidSpec, "{error}"),
+        }
+    }
+    assert_eq!(
+        subject.inventory().await,
+        before,
+        "a refused request changed the world"
+    );
+    dismantle(subject, &want).await;
+}
+
+/// A same-named object with somebody else's marks is a conflict, and stays.
+pub async fn foreign_objects_are_never_touched(subject: &dyn Subject) {
+    let want = request(subject, "foreign");
+    if !subject.plant_foreign(&want).await {
+        return;
+    }
+    let before = subject.inventory().await;
+    let provider = subject.provider(&want.id.cluster);
+    match provider.ensure(&want).await {
+        Ok(_) => panic!("a foreign object was adopted silently"),
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),
+    }
+    gone(&*provider, &want.id).await;
+    let after = subject.inventory().await;
+    assert!(
+        before.iter().all(|thing| after.contains(thing)),
+        "a foreign object was touched"
+    );
+    assert!(
+        !owns(&*provider, &want.id).await,
+        "owned() lists a foreign object"
+    );
+}
+
+/// Two clusters of one world: neither lists nor releases what is the other's.
+pub async fn clusters_do_not_see_each_other(subject: &dyn Subject) {
+    let ours = request(subject, "ours");
+    let mut theirs = ours.clone();
+    theirs.id.cluster = uid("another-cluster");
+    let provider = subject.provider(&ours.id.cluster);
+    settle(&*subject.provider(&theirs.id.cluster), &theirs).await;
+    settle(&*provider, &ours).await;
+    assert!(
+        !owns(&*provider, &theirs.id).await,
+        "another cluster's load balancer is listed as ours"
+    );
+    gone(&*provider, &ours.id).await;
+    let other = subject.provider(&theirs.id.cluster);
+    assert!(
+        owns(&*other, &theirs.id).await,
+        "releasing ours took theirs"
+    );
+    dismantle(subject, &theirs).await;
+}
+
+/// Cut off at its n-th await, for every n, a new process converges; then the same for release.
+pub async fn cut_off_anywhere_it_converges_and_leaks_nothing(subject: &dyn Subject) {
+    let clean = subject.inventory().await;
+    for polls in 1..MOST_POLLS {
+        let want = request(subject, "cut");
+        let cut = cut_after(polls, subject.provider(&want.id.cluster).ensure(&want)).await;
+        let process = subject.provider(&want.id.cluster);
+        if subject.inventory().await != clean {
+            assert!(
+                owns(&*process, &want.id).await,
+                "half-built after {polls} polls, and owned() is blind to it"
+            );
+        }
+        if polls % 2 == 0 {
+            settle(&*process, &want).await;
+        }
+        // Where polls is odd the Service goes while its load balancer is half-built.
+        cut_after(polls, process.release(&want.id)).await;
+        let process = subject.provider(&want.id.cluster);
+        gone(&*process, &want.id).await;
+        assert_eq!(
+            subject.inventory().await,
+            clean,
+            "cut off after {polls} polls: something leaked"
+        );
+        if cut.is_some() {
+            return;
+        }
+    }
+    panic!("ensure did not finish within {MOST_POLLS} polls");
+}
+
+/// A request as the suite's checks make it: two ports, three targets.
+pub fn request(subject: &dyn Subject, name: &str) -> LoadBalancer {
+    LoadBalancer {
+        id: LoadBalancerId {
+            cluster: uid("conformance"),
+            owner: owner(name),
+        },
+        service: NamespacedName::new("conformance", name),
+        ports: vec![
+            port("http", Protocol::Tcp, 80, 30080),
+            port("https", Protocol::Tcp, 443, 30444),
+        ],
+        targets: exactly(subject, 3),
+        traffic_policy: TrafficPolicy::Cluster,
+        families: vec![IpFamily::V4],
+        family_policy: IpFamilyPolicy::SingleStack,
+        source_ranges: Vec::new(),
+        session_affinity: SessionAffinity::None,
+        requested_ips: Vec::new(),
+        annotations: Arc::new(BTreeMap::new()),
+    }
+}
+
+fn edits(subject: &dyn Subject, want: &LoadBalancer) -> Vec<LoadBalancer> {
+    let mut edits = Vec::new();
+    let mut edit = |change: &dyn Fn(&mut LoadBalancer)| {
+        let mut edited = want.clone();
+        change(&mut edited);
+        edits.push(edited);
+    };
+    edit(&|w| w.ports.push(port("more", Protocol::Tcp, 8443, 30843)));
+    edit(&|w| w.ports.truncate(1));
+    edit(&|w| w.ports = vec![port("http", Protocol::Tcp, 80, 31080)]);
+    edit(&|w| w.ports = vec![port("dns", Protocol::Udp, 53, 30053)]);
+    edit(&|w| w.targets = exactly(subject, 5));
+    edit(&|w| w.targets = exactly(subject, 1));
+    edit(&|w| w.source_ranges = "198.51.100.0/24".parse().into_iter().collect());
+    edits
+}
+
+fn exactly(subject: &dyn Subject, count: usize) -> Targets {
+    Targets::Exactly(subject.targets().into_iter().take(count).collect())
+}
+
+fn node_target(n: u8) -> Target {
+    Target {
+        node: NodeName(format!("node-{n}").into()),
+        provider_id: Some(ProviderId(format!("mock:///node-{n}").into())),
+        addresses: vec![std::net::Ipv4Addr::new(10, 0, 0, n).into()],
+        port: None,
+    }
+}
+
+fn port(name: &str, protocol: Protocol, port: u16, node_port: u16) -> Port {
+    let number = |n| PortNumber::new(n).unwrap_or(PortNumber::MIN);
+    Port {
+        name: name.to_owned(),
+        protocol,
+        port: number(port),
+        node_port: Some(number(node_port)),
+        app_protocol: None,
+    }
+}
+
+fn uid(text: &str) -> ClusterUid {
+    ClusterUid::parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn owner(text: &str) -> OwnerUid {
+    OwnerUid::parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn ok<T>(result: crate::Result<T>, what: &str) -> T {
+    result.unwrap_or_else(|error| panic!("{what}: {}", crate::chain(&error)))
+}
+
+async fn settle(provider: &dyn LoadBalancerProvider, want: &LoadBalancer) -> Outcome {
+    let mut steps = Vec::new();
+    for _ in 0..1_000 {
+        match ok(provider.ensure(want).await, "ensure") {
+            Ensured::Ready(mut outcome) => {
+                steps.append(&mut outcome.done.steps);
+                outcome.done.steps = steps;
+                return outcome;
+            }
+            Ensured::Pending {
+                mut outcome,
+                retry_after,
+                ..
+            } => {
+                steps.append(&mut outcome.done.steps);
+                tokio::time::sleep(retry_after.min(Duration::from_millis(200))).await;
+            }
+        }
+    }
+    panic!("ensure stays pending");
+}
+
+async fn gone(provider: &dyn LoadBalancerProvider, id: &LoadBalancerId) {
+    for _ in 0..1_000 {
+        match ok(provider.release(id).await, "release") {
+            Released::Gone => return,
+            Released::InProgress { retry_after, .. } => {
+                tokio::time::sleep(retry_after.min(Duration::from_millis(200))).await;
+            }
+        }
+    }
+    panic!("release stays in progress");
+}
+
+async fn owns(provider: &dyn LoadBalancerProvider, id: &LoadBalancerId) -> bool {
+    ok(provider.owned().await, "owned")
+        .iter()
+        .any(|owned| owned.id == *id)
+}
+
+async fn dismantle(subject: &dyn Subject, want: &LoadBalancer) {
+    gone(&*subject.provider(&want.id.cluster), &want.id).await;
+}
+
+/// Drops `call` after so many polls; `Some` if it had finished by then.
+async fn cut_after<T>(polls: usize, call: impl Future<Output = T>) -> Option<T> {
+    let mut call = Box::pin(call);
+    let mut left = polls;
+    std::future::poll_fn(move |context| {
+        if left == 0 {
+            return std::task::Poll::Ready(None);
+        }
+        left -= 1;
+        call.as_mut().poll(context).map(Some)
+    })
+    .await
+}

@@ -1,0 +1,154 @@
+//! What may the controller ask of a provider? One trait, and the values it answers with.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::{
+    Address, LoadBalancer, LoadBalancerId, NamespacedName, Plan, Result, TargetKind, Vocabulary,
+};
+
+/// A provider's name, as flags, classes, finalizers and metrics carry it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProviderName(&'static str);
+
+/// How the targets of a load balancer fare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether traffic reaches a target; `None`: not known yet.
+    pub serving: Option<bool>,
+    /// `3/3 healthy`.
+    pub message: String,
+}
+
+/// What there is now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Where clients reach it; may be known long before it serves.
+    pub addresses: Vec<Address>,
+    /// The steps that this call took; empty if everything was as asked.
+    pub done: Plan,
+    /// How its targets fare; `None` if somebody else says so on the Service.
+    pub health: Option<Health>,
+    /// What the user should know although nothing failed: a wish that cannot be granted in place, a quota near its end.
+    pub notes: Vec<String>,
+}
+
+/// The answer to `ensure`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ensured {
+    /// It exists as asked.
+    Ready(Outcome),
+    /// It is on its way. Waiting is no failure.
+    Pending {
+        /// What there is so far.
+        outcome: Outcome,
+        /// What is waited for, for the condition's message.
+        waiting_for: String,
+        /// When to look again.
+        retry_after: Duration,
+    },
+}
+
+/// The answer to `release`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// Nothing is left.
+    Gone,
+    /// It is on its way out. Waiting is no failure.
+    InProgress {
+        /// What is waited for.
+        waiting_for: String,
+        /// When to look again.
+        retry_after: Duration,
+    },
+}
+
+/// Something that still exists for an id, found by ownership marks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Owned {
+    /// The id it is marked with.
+    pub id: LoadBalancerId,
+    /// The Service it was made for, where the marks say so.
+    pub service: Option<NamespacedName>,
+}
+
+/// An address that a Service carried before this process started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Whose it is.
+    pub id: LoadBalancerId,
+    /// The Service.
+    pub service: NamespacedName,
+    /// What its status says.
+    pub addresses: Vec<Address>,
+}
+
+/// Makes load balancers exist.
+///
+/// # Guarantees that every provider gives
+///
+/// - Calls for different ids may overlap; the controller never overlaps two calls for one id.
+/// - A call may be cut off at any await (the process died). The next one, of any process, converges and leaks nothing.
+/// - An object that does not carry this cluster's marks is never changed, whatever its name.
+///
+/// # Errors
+///
+/// [`Error::retry`](crate::Error::retry) says when a failed call may be made again. Waiting is a value, never an error.
+#[async_trait]
+pub trait LoadBalancerProvider: fmt::Debug + Send + Sync + 'static {
+    /// Its name.
+    fn name(&self) -> ProviderName;
+
+    /// The annotations it understands.
+    fn vocabulary(&self) -> Vocabulary;
+
+    /// Whether anything outlives the Service object, so that a finalizer is needed.
+    fn outlives_service(&self) -> bool;
+
+    /// Whether a node without a provider id cannot be a target.
+    fn needs_provider_ids(&self) -> bool;
+
+    /// Whether its outcomes say how the targets fare. If not, somebody else writes the condition `Healthy`.
+    fn reports_health(&self) -> bool;
+
+    /// What it wants as targets, from what the Service asks for. Reads nothing but its argument.
+    fn target_kind(&self, want: &LoadBalancer) -> TargetKind;
+
+    /// What `ensure` would do now. Reads only.
+    async fn plan(&self, want: &LoadBalancer) -> Result<Plan>;
+
+    /// Converges towards `want`. Idempotent; safe to be cut off at any await.
+    async fn ensure(&self, want: &LoadBalancer) -> Result<Ensured>;
+
+    /// Removes everything this provider holds for `id`, found by ownership marks, not by memory. Idempotent.
+    async fn release(&self, id: &LoadBalancerId) -> Result<Released>;
+
+    /// Every id of this cluster for which anything at all still exists: the orphan sweep's input.
+    async fn owned(&self) -> Result<Vec<Owned>>;
+
+    /// Told once, before the first `ensure`, which addresses Services already carry.
+    async fn restore(&self, published: &[Published]) -> Result<()>;
+}
+
+// === impl ProviderName ===
+
+impl ProviderName {
+    /// A name: lowercase letters, fit for a DNS label.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}

@@ -1,0 +1,15 @@
+//! Load balancers without a cloud: the same contract, the same waits and failures, nothing behind the address.
+//!
+//! For kind, tests and demos. See this crate's README for its flags and annotations.
+
+mod cloud;
+mod params;
+mod plan;
+mod provider;
+mod settings;
+
+pub use self::{
+    cloud::{Balancer, Call, Cloud, Listener, Method, OpenError},
+    provider::{MockProvider, NAME},
+    settings::{Failure, Failures, ParseFailuresError, Settings},
+};

@@ -1,0 +1,4 @@
+//! The commands other than `controller`: what may a user ask from anywhere with a kubeconfig?
+
+pub mod plan;
+pub mod status;

@@ -1,0 +1,399 @@
+//! Which events follow from a change, and how are they written? Only changes speak: never the same thing twice.
+
+use std::sync::Arc;
+
+use k8s_openapi::{
+    api::{
+        core::v1::{Node, ObjectReference, Service},
+        events::v1::Event,
+    },
+    apimachinery::pkg::apis::meta::v1::MicroTime,
+    jiff::Timestamp,
+};
+use kube::{Resource, api::ObjectMeta};
+use roadstead_core::{Plan, chain};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::writes::Writes;
+use crate::{
+    metrics::Metrics,
+    service::{
+        conditions::{Holds, Kind, Reason},
+        status::{self, Desired},
+    },
+};
+
+/// An event in words. The names are those that users of cloud controllers know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// Whether the user should worry.
+    pub warning: bool,
+    /// `EnsuredLoadBalancer`.
+    pub reason: &'static str,
+    /// The rest.
+    pub note: String,
+}
+
+/// Where events are handed in; writing them delays nobody.
+#[derive(Clone, Debug)]
+pub struct Events {
+    sender: mpsc::Sender<Event>,
+    closing: CancellationToken,
+    metrics: Arc<Metrics>,
+}
+
+/// How many events may wait to be written; beyond that new ones are dropped and counted.
+const WAITING: usize = 4096;
+
+/// `note` may have 1 KiB (validation of `events.k8s.io`).
+const MAX_NOTE: usize = 1024;
+
+/// The controller's name in events.
+const REPORTER: &str = "roadstead.dev/controller";
+
+// === impl Said ===
+
+impl Said {
+    /// Nothing to worry about.
+    pub fn normal(reason: &'static str, note: impl Into<String>) -> Self {
+        Self {
+            warning: false,
+            reason,
+            note: note.into(),
+        }
+    }
+
+    /// Something to look at.
+    pub fn warning(reason: &'static str, note: impl Into<String>) -> Self {
+        Self {
+            warning: true,
+            reason,
+            note: note.into(),
+        }
+    }
+}
+
+/// The events of a Service that said what `before` says and now says `after`; `done` is what was done, and
+/// `repaired` if nobody had asked for it: somebody changed the load balancer behind our back.
+#[must_use]
+pub fn of_change(before: &Service, after: &Desired, done: &Plan, repaired: bool) -> Vec<Said> {
+    let mut said = Vec::new();
+    for wanted in &after.conditions {
+        let there = status::condition(before, wanted.kind);
+        let changed = there.is_none_or(|there| !wanted.is(there));
+        let held = there.is_some_and(|there| there.status == Holds::True.as_str());
+        match (wanted.kind, wanted.holds) {
+            (Kind::Accepted, Holds::False) if changed => {
+                said.push(Said::warning(
+                    "SyncLoadBalancerFailed",
+                    wanted.message.clone(),
+                ));
+            }
+            (Kind::Accepted, Holds::True) if changed => {
+                // The message names the unknown annotations, and nothing else in it can change.
+                if let Some((_, typos)) = wanted.message.split_once("; ") {
+                    said.push(Said::warning("UnknownAnnotation", typos));
+                }
+            }
+            (Kind::Programmed, Holds::True) => said.extend(programmed(
+                before,
+                after,
+                &wanted.message,
+                done,
+                held,
+                repaired,
+            )),
+            (Kind::Programmed, _) if changed => said.extend(not_programmed(
+                wanted.reason,
+                &wanted.message,
+                there.map(|c| c.reason.as_str()),
+            )),
+            _ => {}
+        }
+    }
+    said
+}
+
+fn programmed(
+    before: &Service,
+    after: &Desired,
+    message: &str,
+    done: &Plan,
+    held: bool,
+    repaired: bool,
+) -> Vec<Said> {
+    let mut said = Vec::new();
+    let moved = status::addresses(before) != after.addresses;
+    if !held || moved {
+        said.push(Said::normal(
+            "EnsuredLoadBalancer",
+            format!("{message}: {done}"),
+        ));
+    } else if !done.is_empty() {
+        let why = if repaired {
+            "repaired what was changed behind the controller: "
+        } else {
+            ""
+        };
+        said.push(Said::normal("UpdatedLoadBalancer", format!("{why}{done}")));
+    }
+    let there = status::condition(before, Kind::Programmed);
+    let remark = message.split_once("; ").map(|(_, remark)| remark);
+    if let Some(remark) = remark
+        && there.is_none_or(|there| !there.message.ends_with(remark))
+    {
+        said.push(Said::warning("UnAvailableLoadBalancer", remark));
+    }
+    said
+}
+
+fn not_programmed(reason: Reason, message: &str, before: Option<&str>) -> Option<Said> {
+    match reason {
+        // Accepted has said so.
+        Reason::Invalid => None,
+        Reason::Pending if before == Some(Reason::Pending.as_str()) => None,
+        Reason::Pending => Some(Said::normal("EnsuringLoadBalancer", message)),
+        Reason::Releasing if before == Some(Reason::Releasing.as_str()) => None,
+        Reason::Releasing => Some(Said::normal("DeletingLoadBalancer", message)),
+        _ if message.starts_with("removing ") => {
+            Some(Said::warning("DeleteLoadBalancerFailed", message))
+        }
+        _ => Some(Said::warning("SyncLoadBalancerFailed", message)),
+    }
+}
+
+// === impl Events ===
+
+impl Events {
+    /// A place to hand events in, and the work of writing them, which ends after [`close`](Self::close).
+    pub fn new(
+        writes: Arc<Writes>,
+        metrics: Arc<Metrics>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let closing = CancellationToken::new();
+        let work = write(receiver, closing.clone(), writes, Arc::clone(&metrics));
+        let events = Self {
+            sender,
+            closing,
+            metrics,
+        };
+        (events, work)
+    }
+
+    /// Takes no more; what was handed in is still written.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Says it of `service`.
+    pub fn of_service(&self, service: &Service, said: Said) {
+        self.hand_in(service.object_ref(&()), said);
+    }
+
+    /// Says it of `node`.
+    pub fn of_node(&self, node: &Node, said: Said) {
+        self.hand_in(node.object_ref(&()), said);
+    }
+
+    fn hand_in(&self, regarding: ObjectReference, said: Said) {
+        let event = event(regarding, said, Timestamp::now());
+        if self.sender.try_send(event).is_err() {
+            self.metrics.event_dropped();
+            tracing::debug!("an event was dropped: too many wait to be written");
+        }
+    }
+}
+
+fn event(regarding: ObjectReference, said: Said, now: Timestamp) -> Event {
+    let Said {
+        warning,
+        reason,
+        mut note,
+    } = said;
+    note.truncate(note.floor_char_boundary(MAX_NOTE));
+    let name = format!(
+        "{}.{:x}",
+        regarding.name.as_deref().unwrap_or("roadstead"),
+        now.as_nanosecond()
+    );
+    // Events of things without a namespace live in `default`, by convention of every component.
+    let namespace = regarding
+        .namespace
+        .clone()
+        .unwrap_or_else(|| "default".to_owned());
+    Event {
+        metadata: ObjectMeta {
+            name: Some(name),
+            namespace: Some(namespace),
+            ..ObjectMeta::default()
+        },
+        type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),
+        reason: Some(reason.to_owned()),
+        action: Some(reason.to_owned()),
+        note: Some(note),
+        regarding: Some(regarding),
+        event_time: Some(MicroTime(now)),
+        reporting_controller: Some(REPORTER.to_owned()),
+        reporting_instance: Some(REPORTER.to_owned()),
+        ..Event::default()
+    }
+}
+
+async fn write(
+    mut events: mpsc::Receiver<Event>,
+    closing: CancellationToken,
+    writes: Arc<Writes>,
+    metrics: Arc<Metrics>,
+) {
+    let mut under_way = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            () = closing.cancelled(), if !events.is_closed() => events.close(),
+            event = events.recv() => {
+                let Some(event) = event else { break };
+                let (writes, metrics) = (Arc::clone(&writes), Arc::clone(&metrics));
+                under_way.spawn(async move {
+                    if let Err(error) = writes.event(&event).await {
+                        metrics.event_dropped();
+                        // A namespace that is going takes no new events; that is no fault of anybody's.
+                        tracing::debug!(error = %chain(&error), reason = event.reason, "event not written");
+                    }
+                });
+            }
+            Some(_) = under_way.join_next() => {}
+        }
+    }
+    under_way.join_all().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use roadstead_core::{Action, Address, Step};
+
+    use super::*;
+    use crate::service::conditions::Condition;
+
+    fn desired(programmed: (Holds, Reason, &str), address: Option<&str>) -> Desired {
+        let (holds, reason, message) = programmed;
+        Desired {
+            addresses: address
+                .map(|ip| Address::ip(ip.parse().unwrap()))
+                .into_iter()
+                .collect(),
+            conditions: vec![
+                Condition::new(
+                    Kind::Accepted,
+                    Holds::True,
+                    Reason::Accepted,
+                    "taken by the mock provider",
+                ),
+                Condition::new(Kind::Programmed, holds, reason, message),
+            ],
+        }
+    }
+
+    fn that_says(desired: &Desired) -> Service {
+        Service {
+            status: Some(status::render(
+                &Service::default(),
+                desired,
+                Timestamp::UNIX_EPOCH,
+            )),
+            ..Service::default()
+        }
+    }
+
+    fn shown(before: &Service, after: &Desired, done: &Plan, repaired: bool) -> Vec<String> {
+        of_change(before, after, done, repaired)
+            .into_iter()
+            .map(|said| format!("{} {}", said.reason, said.note))
+            .collect()
+    }
+
+    #[test]
+    fn only_changes_speak() {
+        let ready = desired(
+            (Holds::True, Reason::Programmed, "serving at 192.0.2.1"),
+            Some("192.0.2.1"),
+        );
+        let moved = desired(
+            (Holds::True, Reason::Programmed, "serving at 192.0.2.2"),
+            Some("192.0.2.2"),
+        );
+        let failed = desired(
+            (Holds::False, Reason::Quota, "no address is free"),
+            Some("192.0.2.1"),
+        );
+        let pending = desired((Holds::False, Reason::Pending, "waiting for a"), None);
+        let still = desired((Holds::False, Reason::Pending, "waiting for b"), None);
+        let releasing = desired(
+            (
+                Holds::False,
+                Reason::Releasing,
+                "the load balancer is being removed",
+            ),
+            None,
+        );
+        let nothing = Plan::default();
+        let listener = Plan::from_iter([Step::new(Action::Create, "listener 80/TCP")]);
+        let new = Service::default();
+        assert_eq!(
+            shown(&new, &ready, &listener, false),
+            ["EnsuredLoadBalancer serving at 192.0.2.1: create listener 80/TCP"]
+        );
+        assert!(
+            shown(&that_says(&ready), &ready, &nothing, false).is_empty(),
+            "nothing changed"
+        );
+        assert_eq!(
+            shown(&that_says(&ready), &ready, &listener, false),
+            ["UpdatedLoadBalancer create listener 80/TCP"]
+        );
+        assert_eq!(
+            shown(&that_says(&ready), &ready, &listener, true),
+            [
+                "UpdatedLoadBalancer repaired what was changed behind the controller: create listener 80/TCP"
+            ]
+        );
+        assert_eq!(
+            shown(&that_says(&ready), &moved, &nothing, false).len(),
+            1,
+            "a new address is news"
+        );
+        assert_eq!(
+            shown(&that_says(&ready), &failed, &nothing, false),
+            ["SyncLoadBalancerFailed no address is free"]
+        );
+        assert!(
+            shown(&that_says(&failed), &failed, &nothing, false).is_empty(),
+            "the same failure again is no news"
+        );
+        assert_eq!(
+            shown(&that_says(&failed), &ready, &nothing, false).len(),
+            1,
+            "recovery is"
+        );
+        assert_eq!(
+            shown(&new, &pending, &nothing, false),
+            ["EnsuringLoadBalancer waiting for a"]
+        );
+        assert!(shown(&that_says(&pending), &still, &nothing, false).is_empty());
+        assert_eq!(
+            shown(&that_says(&ready), &releasing, &nothing, false).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_note_is_cut_to_what_the_api_server_takes() {
+        let event = event(
+            ObjectReference::default(),
+            Said::normal("X", "é".repeat(900)),
+            Timestamp::UNIX_EPOCH,
+        );
+        assert!(event.note.unwrap().len() <= MAX_NOTE);
+        assert_eq!(event.metadata.namespace.as_deref(), Some("default"));
+    }
+}

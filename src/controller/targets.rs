@@ -1,0 +1,162 @@
+//! Which targets do load balancers get right now? Node changes are gathered until they pause, so that a drain of a
+//! hundred nodes is one update of each load balancer.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::Node;
+use roadstead_core::{Target, Targets};
+use tokio::time::{Instant, timeout_at};
+
+use super::{
+    caches::Caches,
+    events::{Events, Said},
+};
+use crate::service::nodes::{self, Skipped};
+
+/// The nodes that receive traffic, one set for all Services.
+#[derive(Debug)]
+pub struct NodeTargets {
+    current: Mutex<Selection>,
+    told: Mutex<HashSet<String>>,
+}
+
+/// The nodes at one moment.
+#[derive(Clone, Debug)]
+pub struct Selection {
+    /// Counts up with each change: two selections of one number are one.
+    pub generation: u64,
+    /// For providers that need a provider id.
+    identified: Arc<[Target]>,
+    /// For those that do not.
+    all: Arc<[Target]>,
+}
+
+/// Changes are gathered until there was none for so long …
+const PAUSE: Duration = Duration::from_secs(1);
+/// … but not for longer than this.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+// === impl Selection ===
+
+impl Selection {
+    /// The targets; [`Targets::Keep`] if no node is eligible.
+    #[must_use]
+    pub fn targets(&self, needs_provider_ids: bool) -> Targets {
+        let targets = if needs_provider_ids {
+            &self.identified
+        } else {
+            &self.all
+        };
+        if targets.is_empty() {
+            Targets::Keep
+        } else {
+            Targets::Exactly(Arc::clone(targets))
+        }
+    }
+}
+
+// === impl NodeTargets ===
+
+impl Default for NodeTargets {
+    fn default() -> Self {
+        Self {
+            current: Mutex::new(Selection {
+                generation: 0,
+                identified: Arc::new([]),
+                all: Arc::new([]),
+            }),
+            told: Mutex::default(),
+        }
+    }
+}
+
+impl NodeTargets {
+    /// The selection as it is.
+    #[must_use]
+    pub fn current(&self) -> Selection {
+        self.current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Selects anew; true if the selection changed.
+    pub fn select(&self, nodes: &[Arc<Node>]) -> bool {
+        let select = |needs_provider_id| {
+            let mut targets: Vec<Target> = nodes
+                .iter()
+                .filter_map(|node| nodes::target(node, needs_provider_id).ok())
+                .collect();
+            targets.sort();
+            targets
+        };
+        let (identified, all) = (select(true), select(false));
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = *current.identified != *identified || *current.all != *all;
+        if changed {
+            *current = Selection {
+                generation: current.generation + 1,
+                identified: identified.into(),
+                all: all.into(),
+            };
+        }
+        changed
+    }
+
+    /// Follows the nodes for ever, and has every Service looked at when the selection changed.
+    pub async fn follow(&self, caches: &Caches, events: &Events, needs_provider_ids: bool) {
+        loop {
+            caches.inbox.nodes_changed().await;
+            gather(caches).await;
+            let nodes = caches.nodes();
+            if needs_provider_ids {
+                self.tell_unidentified(&nodes, events);
+            }
+            if self.select(&nodes) {
+                let targets = self.current().all.len();
+                tracing::info!(targets, "the nodes that receive traffic changed");
+                caches.inbox.everything();
+            }
+        }
+    }
+
+    /// One event for each node that is left out because nobody wrote its provider id.
+    pub fn tell_unidentified(&self, nodes: &[Arc<Node>], events: &Events) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let unidentified: Vec<_> = nodes
+            .iter()
+            .filter(|node| nodes::target(node, true) == Err(Skipped::NoProviderId))
+            .collect();
+        let uid = |node: &Node| node.metadata.uid.clone().unwrap_or_default();
+        told.retain(|known| unidentified.iter().any(|node| uid(node) == *known));
+        for node in unidentified {
+            if told.insert(uid(node)) {
+                events.of_node(
+                    node,
+                    Said::warning(
+                        "NodeWithoutProviderID",
+                        "the node receives no traffic from load balancers until its spec.providerID is set, by the \
+                         cloud's node controller or by hand",
+                    ),
+                );
+            }
+        }
+    }
+}
+
+async fn gather(caches: &Caches) {
+    let latest = Instant::now() + PATIENCE;
+    while Instant::now() < latest {
+        let pause = (Instant::now() + PAUSE).min(latest);
+        if timeout_at(pause, caches.inbox.nodes_changed())
+            .await
+            .is_err()
+        {
+            return;
+        }
+    }
+}

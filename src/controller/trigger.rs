@@ -1,0 +1,152 @@
+//! What starts a reconcile, and what keeps one from delaying another? Arrivals and the clock fill the queue; every
+//! reconcile is a task of its own. Decides nothing about Services.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use roadstead_core::{NamespacedName, Retry};
+use tokio::{
+    task::{Id, JoinError, JoinSet},
+    time::{Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
+
+use super::{
+    Context,
+    caches::Arrivals,
+    queue::{Cause, Queue},
+    reconcile::{Verdict, reconcile},
+};
+
+/// After so many new tasks the others get a turn: ten thousand Services that need nothing are looked at with a few
+/// hundred tasks in memory at a time.
+const BATCH: usize = 64;
+
+/// Runs until `shutdown`; then what runs has `grace` to end.
+pub(super) async fn run(context: &Arc<Context>, shutdown: &CancellationToken, grace: Duration) {
+    let mut dispatch = Dispatch {
+        context: Arc::clone(context),
+        queue: Queue::default(),
+        since: HashMap::new(),
+        tasks: JoinSet::new(),
+        keys: HashMap::new(),
+    };
+    dispatch.everything();
+    loop {
+        dispatch.start_due().await;
+        context.metrics.queue_depth(dispatch.queue.depth());
+        let next_due = dispatch.queue.next_due();
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(ended) = dispatch.tasks.join_next_with_id() => dispatch.ended(ended),
+            arrivals = context.caches.inbox.take() => dispatch.arrived(arrivals),
+            () = sleep_until(next_due.unwrap_or_else(Instant::now)), if next_due.is_some() => {}
+        }
+    }
+    dispatch.drain(grace).await;
+}
+
+struct Dispatch {
+    context: Arc<Context>,
+    queue: Queue<NamespacedName>,
+    /// Since when each key is due.
+    since: HashMap<NamespacedName, Instant>,
+    tasks: JoinSet<Verdict>,
+    keys: HashMap<Id, NamespacedName>,
+}
+
+// === impl Dispatch ===
+
+impl Dispatch {
+    async fn start_due(&mut self) {
+        let mut started = 0;
+        while let Some((key, cause)) = self.queue.next(Instant::now()) {
+            let since = self.since.remove(&key).unwrap_or_else(Instant::now);
+            let context = Arc::clone(&self.context);
+            let span = tracing::info_span!("reconcile", service = %key);
+            let name = key.clone();
+            let task = async move {
+                let start = Instant::now();
+                let verdict = reconcile(&context, &name, cause, since).await;
+                context.metrics.reconciled(verdict.outcome, start.elapsed());
+                verdict
+            };
+            let handle = self.tasks.spawn(task.instrument(span));
+            self.keys.insert(handle.id(), key);
+            started += 1;
+            if started % BATCH == 0 {
+                tokio::task::yield_now().await;
+                while let Some(ended) = self.tasks.try_join_next_with_id() {
+                    self.ended(ended);
+                }
+            }
+        }
+    }
+
+    fn arrived(&mut self, arrivals: Arrivals) {
+        let Arrivals {
+            services,
+            everything,
+            relisted,
+        } = arrivals;
+        if relisted {
+            self.context.memory.trust_the_list();
+        }
+        let now = Instant::now();
+        for (key, since) in services {
+            self.since.entry(key.clone()).or_insert(since);
+            self.queue.now(key, now, Cause::Changed);
+        }
+        if everything {
+            self.everything();
+        }
+    }
+
+    fn everything(&mut self) {
+        let now = Instant::now();
+        // Also those that vanished while nobody watched: only memory knows them.
+        for key in self.context.memory.keys() {
+            self.queue.now(key, now, Cause::Changed);
+        }
+        for service in self.context.caches.services() {
+            self.queue.now(
+                crate::service::request::name_of(&service),
+                now,
+                Cause::Changed,
+            );
+        }
+    }
+
+    fn ended(&mut self, ended: Result<(Id, Verdict), JoinError>) {
+        let now = Instant::now();
+        match ended {
+            Ok((id, verdict)) => {
+                if let Some(key) = self.keys.remove(&id) {
+                    self.queue.done(key, now, verdict.again);
+                }
+            }
+            Err(error) => {
+                if let Some(key) = self.keys.remove(&error.id()) {
+                    tracing::error!(service = %key, %error, "a reconcile ended by a bug; please report it");
+                    self.context.metrics.reconciled("bug", Duration::ZERO);
+                    let wait = self.context.retries.failed(key.clone(), Retry::Backoff);
+                    self.queue.done(key, now, wait.map(|wait| now + wait));
+                }
+            }
+        }
+    }
+
+    async fn drain(&mut self, grace: Duration) {
+        let running = self.tasks.len();
+        if running > 0 {
+            tracing::info!(running, ?grace, "waiting for what runs");
+        }
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, all).await.is_err() {
+            tracing::warn!(
+                running = self.tasks.len(),
+                "cut off what still ran; the next leader goes on with it"
+            );
+        }
+    }
+}

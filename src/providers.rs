@@ -1,0 +1,94 @@
+//! Which providers run? The only place that knows them by name; everything else knows the contract.
+
+use std::{sync::Arc, time::Duration};
+
+use roadstead_core::{ClusterUid, Guarded, LoadBalancerProvider, ProviderMetrics, ProviderName};
+
+use crate::args::{ProviderArgs, ProviderKind};
+
+/// A provider that cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[error("starting the provider {provider}")]
+pub struct Error {
+    provider: ProviderName,
+    #[source]
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// The names of the providers asked for, each once.
+#[must_use]
+pub fn names(args: &ProviderArgs) -> Vec<ProviderName> {
+    let mut names: Vec<ProviderName> = Vec::new();
+    for kind in &args.providers {
+        let name = name(*kind);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Makes the providers asked for, each behind a guard whose calls take `deadline` at most.
+pub fn start(
+    args: &ProviderArgs,
+    cluster: &ClusterUid,
+    deadline: Duration,
+    metrics: &ProviderMetrics,
+) -> Result<Vec<Arc<dyn LoadBalancerProvider>>, Error> {
+    let mut started: Vec<Arc<dyn LoadBalancerProvider>> = Vec::new();
+    for kind in &args.providers {
+        let name = name(*kind);
+        if started.iter().any(|provider| provider.name() == name) {
+            continue;
+        }
+        let inner = provider(*kind, args, cluster).map_err(|source| Error {
+            provider: name,
+            source,
+        })?;
+        started.push(Arc::new(Guarded::new(inner, deadline, metrics.clone())));
+    }
+    Ok(started)
+}
+
+fn name(kind: ProviderKind) -> ProviderName {
+    match kind {
+        #[cfg(feature = "mock")]
+        ProviderKind::Mock => roadstead_mock::NAME,
+    }
+}
+
+fn provider(
+    kind: ProviderKind,
+    args: &ProviderArgs,
+    cluster: &ClusterUid,
+) -> Result<Arc<dyn LoadBalancerProvider>, Box<dyn std::error::Error + Send + Sync>> {
+    match kind {
+        #[cfg(feature = "mock")]
+        ProviderKind::Mock => {
+            let crate::args::MockArgs {
+                mock_addresses,
+                mock_latency,
+                mock_failures,
+                mock_state,
+            } = &args.mock;
+            let mut settings = roadstead_mock::Settings {
+                latency: *mock_latency,
+                failures: mock_failures.clone(),
+                seed: rand::random(),
+                ..roadstead_mock::Settings::default()
+            };
+            if !mock_addresses.is_empty() {
+                settings.addresses.clone_from(mock_addresses);
+            }
+            let cloud = match mock_state {
+                Some(folder) => roadstead_mock::Cloud::open(folder)?,
+                None => roadstead_mock::Cloud::default(),
+            };
+            Ok(Arc::new(roadstead_mock::MockProvider::new(
+                Arc::new(cloud),
+                cluster.clone(),
+                settings,
+            )))
+        }
+    }
+}

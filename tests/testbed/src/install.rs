@@ -1,0 +1,265 @@
+//! How do the programs come to exist that the test bed runs?
+//!
+//! They are Go programs, built once from pinned sources and kept below the target directory under a hash of what
+//! they were built from. A missing or old Go is an error that says what to install; Go is never downloaded here.
+
+mod go;
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::PathBuf,
+};
+
+use anyhow::{Context as _, Result};
+
+use self::go::{Build, required_version, say};
+use crate::target::{crate_dir, testbed_dir};
+
+/// A program that `go build` makes.
+struct Recipe {
+    name: &'static str,
+    /// The folder with its `go.mod`.
+    dir: PathBuf,
+    package: &'static str,
+    ldflags: String,
+    /// Whether the folder holds the program itself, not only the pin of somebody else's.
+    own_sources: bool,
+    /// How long a first build takes on two cores, for people who wait.
+    takes: &'static str,
+}
+
+/// The program that runs etcd, kube-apiserver and the few controllers a Service needs.
+///
+/// # Guarantees
+/// Once built for these sources it is only looked up. Test binaries that ask at the same time build it once.
+///
+/// # Errors
+/// Go is missing or too old, or the build failed; the error ends with its output.
+pub async fn control_plane() -> Result<PathBuf> {
+    run(|| {
+        let dir = crate_dir().join("control-plane");
+        let version = required_version(&dir, "k8s.io/kubernetes")?;
+        let mut parts = version.trim_start_matches('v').split('.');
+        let (major, minor) = (
+            parts.next().unwrap_or_default(),
+            parts.next().unwrap_or_default(),
+        );
+        // Without these the API server calls itself v0.0.0, and clients complain.
+        let set = "-X k8s.io/component-base/version";
+        let ldflags = format!(
+            "-s -w {set}.gitVersion={version} {set}.gitMajor={major} {set}.gitMinor={minor}"
+        );
+        let takes = "about 8 minutes on 2 cores";
+        Recipe {
+            name: "control-plane",
+            dir,
+            package: ".",
+            ldflags,
+            own_sources: true,
+            takes,
+        }
+        .binary()
+    })
+    .await
+}
+
+/// Helm's own command, to render and install the chart.
+///
+/// # Guarantees and errors
+/// Those of [`control_plane`].
+pub async fn helm() -> Result<PathBuf> {
+    run(|| {
+        let own = crate_dir().join("helm");
+        let dir = if own.join("go.mod").is_file() {
+            own
+        } else {
+            crate_dir().join("control-plane")
+        };
+        let ldflags = "-s -w".to_owned();
+        let (package, takes) = ("helm.sh/helm/v4/cmd/helm", "about 5 minutes on 2 cores");
+        Recipe {
+            name: "helm",
+            dir,
+            package,
+            ldflags,
+            own_sources: false,
+            takes,
+        }
+        .binary()
+    })
+    .await
+}
+
+async fn run(install: impl FnOnce() -> Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
+    tokio::task::spawn_blocking(install)
+        .await
+        .context("installing a tool")?
+}
+
+// === impl Recipe ===
+
+impl Recipe {
+    fn binary(&self) -> Result<PathBuf> {
+        let home = testbed_dir().join(format!("{}-{}", self.name, self.key()?));
+        let binary = home.join(self.name);
+        if binary.is_file() {
+            return Ok(binary);
+        }
+        fs::create_dir_all(&home).with_context(|| format!("creating {}", home.display()))?;
+        let lock_file = home.join("lock");
+        let lock = File::create(&lock_file)
+            .with_context(|| format!("creating {}", lock_file.display()))?;
+        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+            say(&format!(
+                "waiting for another process that builds {}",
+                self.name
+            ));
+            lock.lock()
+                .with_context(|| format!("locking {}", lock_file.display()))?;
+        }
+        if !binary.is_file() {
+            let Self {
+                name,
+                dir,
+                package,
+                takes,
+                ..
+            } = self;
+            Build {
+                name,
+                dir,
+                args: &self.arguments(),
+                package,
+                takes,
+            }
+            .run(&binary)?;
+        }
+        Ok(binary)
+    }
+
+    /// Changes whenever another program would come out.
+    fn key(&self) -> Result<String> {
+        let mut inputs = Vec::new();
+        for entry in
+            fs::read_dir(&self.dir).with_context(|| format!("reading {}", self.dir.display()))?
+        {
+            let path = entry
+                .with_context(|| format!("reading {}", self.dir.display()))?
+                .path();
+            let name = path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
+            let source = path.extension().is_some_and(|extension| extension == "go")
+                && !name.ends_with("_test.go");
+            if ["go.mod", "go.sum"].contains(&name.as_str()) || (self.own_sources && source) {
+                let content =
+                    fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+                inputs.push((name, content));
+            }
+        }
+        // The order of a folder's entries is not defined.
+        inputs.sort();
+        Ok(hash(
+            inputs
+                .iter()
+                .map(|(name, content)| (name.as_str(), content.as_slice())),
+            &self.arguments(),
+        ))
+    }
+
+    fn arguments(&self) -> [&str; 6] {
+        // Stamping the commit fails in a checkout that belongs to somebody else.
+        [
+            "build",
+            "-v",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+            &self.ldflags,
+        ]
+    }
+}
+
+/// FNV-1a, 64 bits: nobody attacks a cache of their own, and it stays the same from one Rust to the next.
+fn hash<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>, arguments: &[&str]) -> String {
+    let mut state = 0xcbf2_9ce4_8422_2325_u64;
+    let mut feed = |part: &[u8]| {
+        // The length in front keeps "ab", "c" apart from "a", "bc".
+        for byte in (part.len() as u64).to_le_bytes().iter().chain(part) {
+            state = (state ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    };
+    for (name, content) in files {
+        feed(name.as_bytes());
+        feed(content);
+    }
+    for argument in arguments {
+        feed(argument.as_bytes());
+    }
+    feed(std::env::consts::OS.as_bytes());
+    feed(std::env::consts::ARCH.as_bytes());
+    format!("{state:016x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hash_of(files: &[(&str, &str)], arguments: &[&str]) -> String {
+        hash(
+            files
+                .iter()
+                .map(|(name, content)| (*name, content.as_bytes())),
+            arguments,
+        )
+    }
+
+    #[tokio::test]
+    async fn helm_runs() {
+        let helm = helm().await.unwrap();
+        let answer = std::process::Command::new(helm)
+            .arg("version")
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&answer.stdout);
+        assert!(answer.status.success() && text.contains("v4."), "{text}");
+    }
+
+    #[test]
+    fn whatever_changes_the_program_changes_its_key() {
+        let key = hash_of(
+            &[("go.mod", "go 1.26"), ("main.go", "package main")],
+            &["build"],
+        );
+        assert_eq!(
+            key,
+            hash_of(
+                &[("go.mod", "go 1.26"), ("main.go", "package main")],
+                &["build"]
+            )
+        );
+        for other in [
+            hash_of(
+                &[("go.mod", "go 1.27"), ("main.go", "package main")],
+                &["build"],
+            ),
+            hash_of(
+                &[("go.mod", "go 1.26"), ("other.go", "package main")],
+                &["build"],
+            ),
+            hash_of(
+                &[("go.mod", "go 1.26m"), ("ain.go", "package main")],
+                &["build"],
+            ),
+            hash_of(&[("go.mod", "go 1.26")], &["build"]),
+            hash_of(
+                &[("go.mod", "go 1.26"), ("main.go", "package main")],
+                &["build", "-v"],
+            ),
+        ] {
+            assert_ne!(key, other);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! How does a test run the controller as its users do, as a process?
+//!
+//! It starts the given binary, asks its admin endpoints and sends it signals. It knows no flag but those that every
+//! test needs.
+
+use std::{
+    env,
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    process::{Command, ExitStatus},
+    time::Duration,
+};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    http,
+    ports::Ports,
+    process::{Process, Signal},
+    target::RunDir,
+    wait::poll_until,
+};
+
+/// A running `roadstead controller`.
+///
+/// # Guarantees
+/// Those of [`Process`]: it ends when this is dropped or when the test process is gone. Settings from the
+/// environment of the test do not reach it.
+#[derive(Debug)]
+pub struct Roadstead {
+    process: Process,
+    admin: SocketAddr,
+    _port: Ports,
+    // Last, so that the program has ended before its log goes.
+    _dir: RunDir,
+}
+
+// === impl Roadstead ===
+
+impl Roadstead {
+    /// Starts `binary controller` with `args` against the cluster of `kubeconfig`, on an admin port of its own.
+    /// It is not ready yet: [`Self::ready`].
+    ///
+    /// # Errors
+    /// The binary cannot be started.
+    pub fn start(binary: &Path, kubeconfig: &Path, args: &[&str]) -> Result<Self> {
+        let dir = RunDir::create()?;
+        let port = Ports::reserve(1)?;
+        let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, port.first()));
+        let mut command = Command::new(binary);
+        for (name, _) in env::vars_os() {
+            if name.to_string_lossy().starts_with("ROADSTEAD_") {
+                command.env_remove(name);
+            }
+        }
+        command
+            .env("KUBECONFIG", kubeconfig)
+            .args(["controller", "--admin-address"])
+            .arg(admin.to_string())
+            .args(args);
+        let process = Process::spawn_command(command, &dir.path().join("roadstead.log"))?;
+        Ok(Self {
+            process,
+            admin,
+            _port: port,
+            _dir: dir,
+        })
+    }
+
+    /// The URL of the admin endpoints, without a path.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        format!("http://{}", self.admin)
+    }
+
+    /// Waits until `/readyz` answers 200.
+    ///
+    /// # Errors
+    /// It does not within `deadline`, or the process has ended; the error shows the last answer and the log's end.
+    pub async fn ready(&self, deadline: Duration) -> Result<()> {
+        let mut last = "it was never asked".to_owned();
+        let asked = poll_until("roadstead to be ready", deadline, async || {
+            match self.get("/readyz").await {
+                Ok((200, _)) => return Some(true),
+                Ok((status, body)) => last = format!("{status} {body}"),
+                Err(error) => last = format!("{error:#}"),
+            }
+            self.process.status().map(|_| false)
+        })
+        .await;
+        let (log, status) = (self.process.log_tail(), self.process.status());
+        match (asked, status) {
+            (Ok(true), _) => Ok(()),
+            (_, Some(status)) => {
+                bail!("starting roadstead: it ended with {status}; its log ends with\n{log}")
+            }
+            (_, None) => {
+                bail!(
+                    "starting roadstead: not ready after {deadline:?}: {last}; its log ends with\n{log}"
+                )
+            }
+        }
+    }
+
+    /// Status and body of an admin endpoint.
+    ///
+    /// # Errors
+    /// There is no answer within 5 s.
+    pub async fn get(&self, path: &str) -> Result<(u16, String)> {
+        http::get(self.admin, path).await
+    }
+
+    /// The value of a metric: of `name`, or of `name{label="value"}`. Where several series match, their sum.
+    /// `None` if none does.
+    ///
+    /// # Errors
+    /// `/metrics` does not answer 200.
+    pub async fn metric(&self, series: &str) -> Result<Option<f64>> {
+        match self.get("/metrics").await? {
+            (200, text) => Ok(sum_of(&text, series)),
+            (status, body) => bail!("reading the metrics of roadstead: {status} {body}"),
+        }
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub fn term(&self) -> Result<()> {
+        self.process.signal(Signal::Term)
+    }
+
+    /// Kills it (SIGKILL).
+    pub fn kill(&self) -> Result<()> {
+        self.process.signal(Signal::Kill)
+    }
+
+    /// Makes it stand still (SIGSTOP), as a paused machine does.
+    pub fn stop(&self) -> Result<()> {
+        self.process.signal(Signal::Stop)
+    }
+
+    /// Lets it go on after [`Self::stop`].
+    pub fn cont(&self) -> Result<()> {
+        self.process.signal(Signal::Cont)
+    }
+
+    /// Waits until it has ended; see [`Process::wait`].
+    pub async fn wait(&self, deadline: Duration) -> Result<ExitStatus> {
+        self.process.wait(deadline).await
+    }
+
+    /// What it has logged so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
+    /// The process, for its memory and CPU time.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+}
+
+/// The sum of all samples in a Prometheus text that carry the wanted name and at least the wanted labels.
+fn sum_of(text: &str, wanted: &str) -> Option<f64> {
+    let (wanted_name, wanted_labels) = split_series(wanted);
+    let samples = text
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| {
+            // Nothing after the value: roadstead writes no timestamps.
+            let (series, value) = line.rsplit_once(' ')?;
+            let (name, labels) = split_series(series);
+            let matches =
+                name == wanted_name && wanted_labels.iter().all(|label| labels.contains(label));
+            if matches {
+                value.parse::<f64>().ok()
+            } else {
+                None
+            }
+        });
+    samples.reduce(|sum, value| sum + value)
+}
+
+/// `name{a="1",b="2"}` as its name and labels. A comma within a label's value does not separate.
+fn split_series(series: &str) -> (&str, Vec<&str>) {
+    let Some((name, labels)) = series.split_once('{') else {
+        return (series, Vec::new());
+    };
+    let (mut quoted, mut escaped) = (false, false);
+    let separates = |letter: char| {
+        let separates = letter == ',' && !quoted;
+        quoted ^= letter == '"' && !escaped;
+        escaped = letter == '\\' && !escaped;
+        separates
+    };
+    let labels = labels.strip_suffix('}').unwrap_or(labels).split(separates);
+    (name, labels.filter(|label| !label.is_empty()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = r#"# TYPE roadstead_reconciles counter
+roadstead_reconciles_total{outcome="ok",provider="mock"} 3
+roadstead_reconciles_total{outcome="ok",provider="aws"} 4
+roadstead_reconciles_total{outcome="a, \"b\"",provider="aws"} 5
+roadstead_reconciles_total_other 9
+roadstead_leader 1
+# EOF
+"#;
+
+    #[tokio::test]
+    async fn one_that_ends_is_not_waited_for() {
+        // The shell takes `controller` for a script and does not find it.
+        let roadstead = Roadstead::start(Path::new("sh"), Path::new("none"), &[]).unwrap();
+        let error = roadstead
+            .ready(Duration::from_mins(1))
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("ended") && error.contains("controller"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn metrics_are_summed_over_the_labels_that_are_left_open() {
+        assert_eq!(sum_of(TEXT, "roadstead_leader"), Some(1.0));
+        assert_eq!(sum_of(TEXT, "roadstead_reconciles_total"), Some(12.0));
+        assert_eq!(
+            sum_of(TEXT, r#"roadstead_reconciles_total{outcome="ok"}"#),
+            Some(7.0)
+        );
+        assert_eq!(
+            sum_of(
+                TEXT,
+                r#"roadstead_reconciles_total{provider="aws",outcome="ok"}"#
+            ),
+            Some(4.0)
+        );
+        assert_eq!(
+            sum_of(TEXT, r#"roadstead_reconciles_total{outcome="a, \"b\""}"#),
+            Some(5.0)
+        );
+        assert_eq!(
+            sum_of(TEXT, r#"roadstead_reconciles_total{outcome="no"}"#),
+            None
+        );
+        assert_eq!(sum_of(TEXT, "roadstead_reconciles"), None);
+    }
+}
