@@ -115,6 +115,9 @@ impl Admin {
             ready &= line(state.is_synced(), &format!("watching {resource}: {text}"));
         }
         ready &= health.is_synced();
+        if let Some(trouble) = self.leadership.trouble() {
+            ready &= line(false, &trouble);
+        }
         let role = match (
             self.leadership.is_current(),
             context.is_acting(),

@@ -53,6 +53,9 @@ pub enum Error {
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long a connection may be silent: longer than a watch, which the API server ends after 290 s at the latest.
+const READ_TIMEOUT: Duration = Duration::from_mins(5);
+
 /// How long reading the cluster's identity may take.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -76,6 +79,7 @@ pub async fn config(connection: &Connection) -> Result<Config, Error> {
         None => Config::infer().await.map_err(Error::Infer)?,
     };
     config.connect_timeout = Some(CONNECT_TIMEOUT);
+    config.read_timeout = Some(READ_TIMEOUT);
     Ok(config)
 }
 

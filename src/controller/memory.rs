@@ -84,6 +84,13 @@ impl Memory {
         remembered.told = false;
     }
 
+    /// Not everything is as asked, and nothing can be done about it before `again` unless something changes.
+    pub fn rest(&self, key: &NamespacedName, fingerprint: u64, again: Option<Instant>) {
+        let mut contents = self.lock();
+        let remembered = contents.services.entry(key.clone()).or_default();
+        remembered.settled = Some((fingerprint, again));
+    }
+
     /// Not everything is as asked.
     pub fn unsettle(&self, key: &NamespacedName) {
         if let Some(remembered) = self.lock().services.get_mut(key) {

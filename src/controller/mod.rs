@@ -2,13 +2,17 @@
 //!
 //! `trigger` feeds `queue`, `reconcile` handles one Service, everything else serves them.
 
+mod aim;
 pub mod caches;
+mod ensure;
 pub mod events;
 mod finalizer;
 pub mod memory;
 pub mod orphans;
+mod publish;
 pub mod queue;
 mod reconcile;
+mod release;
 pub mod report;
 pub mod retry;
 pub mod targets;

@@ -1,73 +1,50 @@
 //! How is one Service brought to what it asks for? In one order: decide, finalizer, provider, status, events; and when it
 //! goes: address away, provider, finalizer away. Every step may be the last one of this process.
 
-use std::{
-    hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
-    time::Duration,
-};
+use std::time::Duration;
 
-use futures::future::{Either, select};
-use k8s_openapi::{api::core::v1::Service, jiff::Timestamp};
+use k8s_openapi::api::core::v1::Service;
 use roadstead_core::{
-    Ensured, Error as ProviderError, LoadBalancer, LoadBalancerId, LoadBalancerProvider,
-    NamespacedName, Outcome, Plan, ProviderName, Released, Retry, TargetKind, Targets, Typo, chain,
+    Error as ProviderError, ErrorKind, LoadBalancerProvider, NamespacedName, ProviderName,
+    Released, Retry, Typo, chain,
 };
 use tokio::time::Instant;
 
 use super::{
     Context,
-    events::{self, Said},
-    finalizer,
+    ensure::{ensure, reject},
+    publish::say,
     queue::Cause,
+    release::release,
     report::Reporter,
     writes,
 };
 use crate::service::{
-    endpoints,
-    intent::{self, Intent, Why},
-    request,
-    status::{self, Desired},
+    intent::{self, Intent},
+    status::Desired,
 };
 
 /// How a reconcile ended, and when the Service is looked at again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Verdict {
     /// The label in metrics.
-    pub outcome: &'static str,
+    pub(super) outcome: &'static str,
     /// When to look again; `None`: when it changes.
-    pub again: Option<Instant>,
-}
-
-/// What a load balancer would point at, and a number that changes with it.
-struct Aim {
-    /// `None` while it is not known yet.
-    targets: Option<Targets>,
-    basis: u64,
+    pub(super) again: Option<Instant>,
 }
 
 /// Why and since when a Service is looked at.
 #[derive(Clone, Copy)]
-struct Since {
-    cause: Cause,
-    due_since: Instant,
+pub(super) struct Since {
+    pub(super) cause: Cause,
+    pub(super) due_since: Instant,
 }
 
-/// What the provider is asked, and what else is said of it.
-struct Asked<'a> {
-    want: &'a LoadBalancer,
-    typos: &'a [Typo],
-    remark: Option<&'a str>,
-}
-
-/// How long the provider may take before the user is told that it takes a while.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long an API server that took no write is left in peace at most: when it is back, everything waits for it.
+const API_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How soon to look again when somebody else was quicker to write.
-const SOON: Duration = Duration::from_millis(200);
-
-/// What a Service without an eligible node is told.
-const NO_NODES: &str = "no node is eligible to receive traffic, so the targets stay as they were; see kubectl get nodes";
+pub(super) const SOON: Duration = Duration::from_millis(200);
 
 /// Brings the Service `key` to what it asks for.
 pub(super) async fn reconcile(
@@ -102,11 +79,11 @@ async fn attempt(
         &context.traits,
         held,
     );
-    let aim = context.aim(&intent, key);
+    let aim = context.aim(&service, &intent, key);
     if cause == Cause::Changed
         && let Some(again) = context
             .memory
-            .settled(key, context.fingerprint(&service, &intent, &aim))
+            .settled(key, context.fingerprint(&service, &aim))
     {
         return Ok(Verdict {
             outcome: "unchanged",
@@ -128,7 +105,7 @@ async fn attempt(
             ensure(context, key, service, provider, *want, aim, since).await
         }
         Intent::Release { provider, id, why } => {
-            release(context, key, &service, provider, &id, why).await
+            release(context, key, &service, provider, &id, why, &aim).await
         }
     }
 }
@@ -164,303 +141,6 @@ async fn withdraw(
     Ok(Verdict::quiet("withdrawn"))
 }
 
-async fn reject(
-    context: &Context,
-    key: &NamespacedName,
-    service: &Service,
-    name: ProviderName,
-    problems: &[String],
-    aim: &Aim,
-) -> writes::Result<Verdict> {
-    let typos = context.typos(service, name);
-    let reporter = context.reporter(service, name, &typos, None);
-    let written = publish(
-        context,
-        key,
-        &reporter,
-        &reporter.rejected(problems),
-        &Plan::default(),
-        false,
-    )
-    .await?;
-    context.retries.forget(key);
-    context.settle(key, written.as_ref().unwrap_or(service), aim, None);
-    Ok(Verdict::quiet("invalid"))
-}
-
-async fn ensure(
-    context: &Context,
-    key: &NamespacedName,
-    service: Arc<Service>,
-    name: ProviderName,
-    mut want: LoadBalancer,
-    aim: Aim,
-    since: Since,
-) -> writes::Result<Verdict> {
-    let Some(provider) = context.provider(name) else {
-        return Ok(Verdict::quiet("ignored"));
-    };
-    let (Some(targets), false) = (aim.targets.clone(), context.memory.is_swept(&want.id)) else {
-        return Ok(Verdict::after("waiting", SOON));
-    };
-    want.targets = targets;
-    let problems = request::unreachable_ports(&want, provider.target_kind(&want));
-    if !problems.is_empty() {
-        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        return reject(context, key, &service, name, &problems, &aim).await;
-    }
-    if status::addresses(&service).is_empty() {
-        context
-            .memory
-            .waits(key, waiting_since(&service, since.due_since));
-    }
-    let service = match finalizer_first(context, key, &service, provider).await? {
-        Some(finalized) => Arc::new(finalized),
-        None => service,
-    };
-    context.memory.hold(key, name, &want.id);
-    let typos = context.typos(&service, name);
-    let remark = (want.targets == Targets::Keep).then_some(NO_NODES);
-    let asked = Asked {
-        want: &want,
-        typos: &typos,
-        remark,
-    };
-    let (answer, service) = ask(context, key, service, provider, &asked).await;
-    let reporter = context.reporter(&service, name, &typos, remark);
-    conclude(context, key, &reporter, answer, &aim, since).await
-}
-
-/// Says what the provider answered, and when it is asked again.
-async fn conclude(
-    context: &Context,
-    key: &NamespacedName,
-    reporter: &Reporter<'_>,
-    answer: Result<Ensured, ProviderError>,
-    aim: &Aim,
-    since: Since,
-) -> writes::Result<Verdict> {
-    let service = reporter.service;
-    match answer {
-        Ok(Ensured::Ready(outcome)) => {
-            let desired = reporter.ready(&outcome);
-            let unasked = status::says(service, &desired, !reporter.reports_health);
-            let repaired = since.cause == Cause::Elapsed && unasked && !outcome.done.is_empty();
-            let written =
-                publish(context, key, reporter, &desired, &outcome.done, repaired).await?;
-            if let Some(waiting) = context.memory.served(key) {
-                context
-                    .metrics
-                    .address_after(reporter.provider, waiting.elapsed());
-            }
-            log_change(key, reporter.provider, &outcome, repaired);
-            context.retries.forget(key);
-            let again = context.next_resync();
-            context.settle(key, written.as_ref().unwrap_or(service), aim, Some(again));
-            Ok(Verdict::at("ready", again))
-        }
-        Ok(Ensured::Pending {
-            outcome,
-            waiting_for,
-            retry_after,
-        }) => {
-            let desired = reporter.pending(&outcome, &waiting_for);
-            publish(context, key, reporter, &desired, &outcome.done, false).await?;
-            context.retries.forget(key);
-            Ok(Verdict::after("pending", retry_after))
-        }
-        Err(error) => {
-            let desired = reporter.failed(&error);
-            let written =
-                publish(context, key, reporter, &desired, &Plan::default(), false).await?;
-            if written.is_some() {
-                tracing::warn!(provider = %reporter.provider, error = %chain(&error), "ensuring failed");
-            }
-            if error.retry() == Retry::OnChange {
-                context.settle(key, written.as_ref().unwrap_or(service), aim, None);
-            }
-            Ok(context.failed(key, &error))
-        }
-    }
-}
-
-/// Asks the provider; if that takes a while, the user is told once, while it goes on.
-async fn ask(
-    context: &Context,
-    key: &NamespacedName,
-    service: Arc<Service>,
-    provider: &dyn LoadBalancerProvider,
-    asked: &Asked<'_>,
-) -> (Result<Ensured, ProviderError>, Arc<Service>) {
-    let waiting = async {
-        tokio::time::sleep(PATIENCE).await;
-        if !status::addresses(&service).is_empty() || !context.memory.tell_once(key) {
-            return None;
-        }
-        let reporter = context.reporter(&service, provider.name(), asked.typos, asked.remark);
-        let written = publish(
-            context,
-            key,
-            &reporter,
-            &reporter.taking_long(),
-            &Plan::default(),
-            false,
-        )
-        .await;
-        written.ok().flatten()
-    };
-    let answered = match select(Box::pin(provider.ensure(asked.want)), Box::pin(waiting)).await {
-        Either::Left((answer, _)) => (answer, None),
-        Either::Right((written, call)) => (call.await, written),
-    };
-    let (answer, written) = answered;
-    (answer, written.map_or(service, Arc::new))
-}
-
-async fn release(
-    context: &Context,
-    key: &NamespacedName,
-    service: &Service,
-    name: ProviderName,
-    id: &LoadBalancerId,
-    why: Why,
-) -> writes::Result<Verdict> {
-    let Some(provider) = context.provider(name) else {
-        return Ok(Verdict::quiet("ignored"));
-    };
-    let mut latest = None;
-    // Nobody may be sent to an address that is about to be somebody else's.
-    if !status::addresses(service).is_empty() {
-        let reporter = context.reporter(service, name, &[], None);
-        latest = publish(
-            context,
-            key,
-            &reporter,
-            &reporter.releasing(None),
-            &Plan::default(),
-            false,
-        )
-        .await?;
-    }
-    let service = latest.as_ref().unwrap_or(service);
-    let reporter = context.reporter(service, name, &[], None);
-    match provider.release(id).await {
-        Ok(Released::Gone) => {
-            released(context, key, &reporter, why).await?;
-            Ok(Verdict::quiet("released"))
-        }
-        Ok(Released::InProgress {
-            waiting_for,
-            retry_after,
-        }) => {
-            let desired = reporter.releasing(Some(&waiting_for));
-            publish(context, key, &reporter, &desired, &Plan::default(), false).await?;
-            context.retries.forget(key);
-            Ok(Verdict::after("releasing", retry_after))
-        }
-        Err(error) => {
-            let desired = reporter.release_failed(&error);
-            if publish(context, key, &reporter, &desired, &Plan::default(), false)
-                .await?
-                .is_some()
-            {
-                tracing::warn!(provider = %name, error = %chain(&error), "releasing failed");
-            }
-            Ok(context.failed(key, &error))
-        }
-    }
-}
-
-/// Nothing is left: the conditions go where the Service stays, then the finalizer.
-async fn released(
-    context: &Context,
-    key: &NamespacedName,
-    reporter: &Reporter<'_>,
-    why: Why,
-) -> writes::Result<()> {
-    let (service, name) = (reporter.service, reporter.provider);
-    let written = match why {
-        Why::Deleted => None,
-        Why::TypeChanged | Why::ClassChanged => {
-            say(
-                context,
-                key,
-                service,
-                &Desired::default(),
-                !reporter.reports_health,
-            )
-            .await?
-        }
-    };
-    let service = written.as_ref().unwrap_or(service);
-    if let Some(written) = finalizer::remove(&context.writes, service, name).await? {
-        context.memory.wrote(key, &written);
-    }
-    let reason = match why {
-        Why::Deleted => "the Service was deleted",
-        Why::TypeChanged => "the Service is no longer of type LoadBalancer",
-        Why::ClassChanged => "the Service asks for another class",
-    };
-    context.events.of_service(
-        service,
-        Said::normal("DeletedLoadBalancer", format!("released: {reason}")),
-    );
-    tracing::info!(provider = %name, reason, "released");
-    context.memory.let_go(key);
-    context.retries.forget(key);
-    Ok(())
-}
-
-async fn finalizer_first(
-    context: &Context,
-    key: &NamespacedName,
-    service: &Service,
-    provider: &dyn LoadBalancerProvider,
-) -> writes::Result<Option<Service>> {
-    if !provider.outlives_service() {
-        return Ok(None);
-    }
-    let finalized = finalizer::add(&context.writes, service, provider.name()).await?;
-    if let Some(finalized) = &finalized {
-        context.memory.wrote(key, finalized);
-    }
-    Ok(finalized)
-}
-
-/// Writes what is desired and tells what changed; the Service as written, if anything was.
-async fn publish(
-    context: &Context,
-    key: &NamespacedName,
-    reporter: &Reporter<'_>,
-    desired: &Desired,
-    done: &Plan,
-    repaired: bool,
-) -> writes::Result<Option<Service>> {
-    let service = reporter.service;
-    let written = say(context, key, service, desired, !reporter.reports_health).await?;
-    for said in events::of_change(service, desired, done, repaired) {
-        context.events.of_service(service, said);
-    }
-    Ok(written)
-}
-
-/// Writes what is desired, unless the Service says so already.
-async fn say(
-    context: &Context,
-    key: &NamespacedName,
-    service: &Service,
-    desired: &Desired,
-    others_report_health: bool,
-) -> writes::Result<Option<Service>> {
-    if status::says(service, desired, others_report_health) {
-        return Ok(None);
-    }
-    let status = status::render(service, desired, Timestamp::now());
-    let written = context.writes.status(service, status).await?;
-    context.memory.wrote(key, &written);
-    Ok(Some(written))
-}
-
 /// A write did not happen. The provider's part is done or will be found done: only the write is tried again.
 fn unwritten(context: &Context, key: &NamespacedName, error: &writes::Error) -> Verdict {
     match error {
@@ -469,61 +149,30 @@ fn unwritten(context: &Context, key: &NamespacedName, error: &writes::Error) -> 
         writes::Error::NotLeading { .. } => Verdict::quiet("not-leading"),
         writes::Error::Refused { .. } | writes::Error::Timeout { .. } => {
             tracing::warn!(error = %chain(error), "the API server took no write; trying again");
-            let again = context.retries.failed(key.clone(), Retry::Backoff);
-            Verdict {
-                outcome: "api-error",
-                again: again.map(|wait| Instant::now() + wait),
-            }
+            let wait = context.retries.failed(key.clone(), Retry::Backoff);
+            Verdict::after("api-error", wait.unwrap_or(API_PATIENCE).min(API_PATIENCE))
         }
-    }
-}
-
-fn log_change(key: &NamespacedName, provider: ProviderName, outcome: &Outcome, repaired: bool) {
-    if outcome.done.is_empty() {
-        tracing::debug!(%provider, "as asked");
-    } else {
-        let addresses: Vec<String> = outcome.addresses.iter().map(ToString::to_string).collect();
-        tracing::info!(%provider, address = addresses.join(","), repaired, done = %outcome.done, "ensured");
-    }
-}
-
-/// Since when a Service waits for its first address: since it was due, or since its creation if that was before our time.
-fn waiting_since(service: &Service, due_since: Instant) -> Instant {
-    let created = service
-        .metadata
-        .creation_timestamp
-        .as_ref()
-        .map(|time| time.0);
-    let age = created
-        .and_then(|created| Duration::try_from(Timestamp::now().duration_since(created)).ok());
-    // creationTimestamp has whole seconds; below two it says less than the clock.
-    match age.filter(|age| *age >= Duration::from_secs(2)) {
-        Some(age) => Instant::now()
-            .checked_sub(age)
-            .unwrap_or(due_since)
-            .min(due_since),
-        None => due_since,
     }
 }
 
 // === impl Verdict ===
 
 impl Verdict {
-    fn quiet(outcome: &'static str) -> Self {
+    pub(super) fn quiet(outcome: &'static str) -> Self {
         Self {
             outcome,
             again: None,
         }
     }
 
-    fn at(outcome: &'static str, again: Instant) -> Self {
+    pub(super) fn at(outcome: &'static str, again: Instant) -> Self {
         Self {
             outcome,
             again: Some(again),
         }
     }
 
-    fn after(outcome: &'static str, wait: Duration) -> Self {
+    pub(super) fn after(outcome: &'static str, wait: Duration) -> Self {
         Self::at(outcome, Instant::now() + wait)
     }
 }
@@ -531,72 +180,7 @@ impl Verdict {
 // === impl Context ===
 
 impl Context {
-    /// What a load balancer for `intent` would point at right now.
-    fn aim(&self, intent: &Intent, key: &NamespacedName) -> Aim {
-        let selection = self.nodes.current();
-        let nothing = Aim {
-            targets: None,
-            basis: 0,
-        };
-        let Intent::Ensure { provider, want } = intent else {
-            return nothing;
-        };
-        let Some(provider) = self.provider(*provider) else {
-            return nothing;
-        };
-        match provider.target_kind(want) {
-            TargetKind::Nodes => Aim {
-                targets: Some(selection.targets(provider.needs_provider_ids())),
-                basis: selection.generation,
-            },
-            TargetKind::Endpoints => {
-                let slices = self.caches.slices(key);
-                let targets =
-                    slices.map(|slices| endpoints::targets(slices.iter().map(AsRef::as_ref)));
-                let mut hash = DefaultHasher::new();
-                targets.hash(&mut hash);
-                Aim {
-                    targets: targets.map(|targets| Targets::Exactly(targets.into())),
-                    basis: hash.finish(),
-                }
-            }
-        }
-    }
-
-    /// What the Service asks for and says, and what it would point at, in one number: equal numbers need no call.
-    fn fingerprint(&self, service: &Service, intent: &Intent, aim: &Aim) -> u64 {
-        let mut hash = DefaultHasher::new();
-        intent.hash(&mut hash);
-        aim.basis.hash(&mut hash);
-        status::addresses(service).hash(&mut hash);
-        for condition in status::conditions(service) {
-            (
-                condition.type_,
-                condition.status,
-                condition.reason,
-                condition.message,
-            )
-                .hash(&mut hash);
-        }
-        for provider in self.classes.providers() {
-            intent::has_finalizer(service, *provider).hash(&mut hash);
-        }
-        if let Intent::Ensure { provider, .. } | Intent::Reject { provider, .. } = intent {
-            for typo in self.typos(service, *provider) {
-                typo.key.hash(&mut hash);
-            }
-        }
-        hash.finish()
-    }
-
-    /// Everything is as asked, and `service` is how the API server has it now: its echo needs no call.
-    fn settle(&self, key: &NamespacedName, service: &Service, aim: &Aim, again: Option<Instant>) {
-        let intent = intent::intent(service, &self.cluster, &self.classes, &self.traits, None);
-        self.memory
-            .settle(key, self.fingerprint(service, &intent, aim), again);
-    }
-
-    fn typos(&self, service: &Service, provider: ProviderName) -> Vec<Typo> {
+    pub(super) fn typos(&self, service: &Service, provider: ProviderName) -> Vec<Typo> {
         let vocabulary = self
             .provider(provider)
             .map(LoadBalancerProvider::vocabulary);
@@ -605,7 +189,7 @@ impl Context {
             .unwrap_or_default()
     }
 
-    fn reporter<'a>(
+    pub(super) fn reporter<'a>(
         &self,
         service: &'a Service,
         provider: ProviderName,
@@ -623,15 +207,18 @@ impl Context {
         }
     }
 
-    fn failed(&self, key: &NamespacedName, error: &ProviderError) -> Verdict {
+    pub(super) fn failed(&self, key: &NamespacedName, error: &ProviderError) -> Verdict {
         let wait = self.retries.failed(key.clone(), error.retry());
         Verdict {
-            outcome: error.kind().label(),
+            outcome: match error.kind() {
+                ErrorKind::InvalidSpec => "invalid",
+                kind => kind.label(),
+            },
             again: wait.map(|wait| Instant::now() + wait),
         }
     }
 
-    fn forget(&self, key: &NamespacedName) {
+    pub(super) fn forget(&self, key: &NamespacedName) {
         self.memory.forget(key);
         self.retries.forget(key);
     }

@@ -1,7 +1,4 @@
-//! Who acts? One process at a time, by a Lease; everybody else stands by with warm caches.
-//!
-//! Every write is conditioned on the resourceVersion that was read. Expiry is judged on the local monotonic clock, from
-//! when a change of the Lease was observed: clocks of two machines are never compared. Nothing but this file writes Leases.
+//! How does a process come to lead, and go on leading? Every write is conditioned on the version that was read.
 
 use std::{pin::pin, time::Duration};
 
@@ -22,64 +19,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// How leadership is kept and lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseConfig {
-    /// Where the Lease lives.
-    pub namespace: String,
-    /// What it is called.
-    pub name: String,
-    /// Who this process is; unique among the replicas.
-    pub identity: String,
-    /// How long a leader that is not heard of keeps the others waiting.
-    pub duration: Duration,
-    /// How long a leader that cannot renew goes on acting; shorter than `duration`, so that it stops before another starts.
-    pub renew_deadline: Duration,
-    /// How often the leader renews.
-    pub retry_period: Duration,
-}
-
-/// Durations that would let two processes act at once.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// The renew deadline is not below the lease duration.
-    #[error(
-        "--renew-deadline ({deadline:?}) must be shorter than --lease-duration ({duration:?}): a leader must stop before another starts"
-    )]
-    Deadline {
-        /// `--renew-deadline`.
-        deadline: Duration,
-        /// `--lease-duration`.
-        duration: Duration,
-    },
-    /// The retry period is not below the renew deadline.
-    #[error(
-        "--retry-period ({period:?}) must be above zero and shorter than --renew-deadline ({deadline:?})"
-    )]
-    Period {
-        /// `--retry-period`.
-        period: Duration,
-        /// `--renew-deadline`.
-        deadline: Duration,
-    },
-}
-
-/// Whether this process may act. Cheap to clone.
-#[derive(Clone, Debug)]
-pub struct Leadership(watch::Receiver<State>);
+use super::{Leadership, LeaseConfig, State};
 
 /// Takes part in the election.
 pub struct Candidate {
     api: Api<Lease>,
     config: LeaseConfig,
     state: watch::Sender<State>,
-}
-
-#[derive(Clone, Debug)]
-enum State {
-    Standby { holder: Option<String> },
-    Leading { until: Option<Instant> },
-    Lost,
 }
 
 /// The Lease as last seen, and since when it looks like that.
@@ -99,97 +45,16 @@ enum Error {
     Api(kube::Error),
 }
 
-// === impl LeaseConfig ===
-
-impl LeaseConfig {
-    /// Checks that the durations keep two processes apart.
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        if self.renew_deadline >= self.duration {
-            return Err(ConfigError::Deadline {
-                deadline: self.renew_deadline,
-                duration: self.duration,
-            });
-        }
-        if self.retry_period.is_zero() || self.retry_period >= self.renew_deadline {
-            return Err(ConfigError::Period {
-                period: self.retry_period,
-                deadline: self.renew_deadline,
-            });
-        }
-        Ok(())
-    }
-}
-
-// === impl Leadership ===
-
-impl Leadership {
-    /// Leadership without an election, for a single replica.
-    #[must_use]
-    pub fn unopposed() -> Self {
-        let (sender, receiver) = watch::channel(State::Leading { until: None });
-        // The channel's last value is all that is asked for.
-        drop(sender);
-        Self(receiver)
-    }
-
-    /// True while this process may act; asked before every call that changes something.
-    #[must_use]
-    pub fn is_current(&self) -> bool {
-        match &*self.0.borrow() {
-            State::Leading { until: None } => true,
-            State::Leading { until: Some(until) } => Instant::now() < *until,
-            State::Standby { .. } | State::Lost => false,
-        }
-    }
-
-    /// Who leads, as far as this process knows; `None` while nobody is known to.
-    #[must_use]
-    pub fn holder(&self) -> Option<String> {
-        match &*self.0.borrow() {
-            State::Standby { holder } => holder.clone(),
-            State::Leading { .. } => Some("this process".to_owned()),
-            State::Lost => None,
-        }
-    }
-
-    /// Waits until this process leads.
-    pub async fn acquired(&mut self) {
-        let leads = |state: &State| matches!(state, State::Leading { .. });
-        if self.0.wait_for(leads).await.is_err() {
-            std::future::pending::<()>().await;
-        }
-    }
-
-    /// Waits until this process may no longer act, after it did.
-    pub async fn lost(&mut self) {
-        loop {
-            let state = self.0.borrow_and_update().clone();
-            match state {
-                State::Lost => return,
-                State::Leading { until: Some(until) } if Instant::now() >= until => return,
-                State::Leading { until: Some(until) } => {
-                    tokio::select! {
-                        () = sleep_until(until) => {}
-                        _ = self.0.changed() => {}
-                    }
-                }
-                State::Leading { until: None } | State::Standby { .. } => {
-                    if self.0.changed().await.is_err() {
-                        std::future::pending::<()>().await;
-                    }
-                }
-            }
-        }
-    }
-}
-
 // === impl Candidate ===
 
 impl Candidate {
     /// A candidate, and the leadership that follows from its [`run`](Self::run).
     #[must_use]
     pub fn new(client: Client, config: LeaseConfig) -> (Self, Leadership) {
-        let (state, receiver) = watch::channel(State::Standby { holder: None });
+        let (state, receiver) = watch::channel(State::Standby {
+            holder: None,
+            trouble: None,
+        });
         let api = Api::namespaced(client, &config.namespace);
         (Self { api, config, state }, Leadership(receiver))
     }
@@ -230,7 +95,7 @@ impl Candidate {
                         }
                         Err(error) => {
                             if !matches!(error, Error::Conflict) {
-                                tracing::warn!(%error, lease = %self.config.name, "claiming the lease failed");
+                                self.troubled("claiming", &error);
                                 tokio::time::sleep(self.config.retry_period).await;
                             }
                             observed.see(self.read().await);
@@ -278,7 +143,10 @@ impl Candidate {
 
     async fn vacate(&self, lease: Lease) {
         // No process may act from here on, whether the write arrives or not.
-        self.state.send_replace(State::Standby { holder: None });
+        self.state.send_replace(State::Standby {
+            holder: None,
+            trouble: None,
+        });
         let mut spec = lease.spec.clone().unwrap_or_default();
         spec.holder_identity = Some(String::new());
         spec.renew_time = Some(MicroTime(Timestamp::now()));
@@ -304,11 +172,29 @@ impl Candidate {
     fn announce_holder(&self, observed: &Observed) {
         let holder = observed.lease.as_ref().and_then(holder).cloned();
         self.state.send_if_modified(|state| match state {
-            State::Standby { holder: before } if *before == holder => false,
+            State::Standby {
+                holder: before,
+                trouble: None,
+            } if *before == holder => false,
             _ => {
-                *state = State::Standby { holder };
+                *state = State::Standby {
+                    holder,
+                    trouble: None,
+                };
                 true
             }
+        });
+    }
+
+    /// Says why this process cannot stand for election, in the log and to whoever asks whether it is ready.
+    fn troubled(&self, act: &str, error: &Error) {
+        tracing::warn!(%error, lease = %self.config.name, "{act} the lease failed; trying again");
+        self.state.send_if_modified(|state| match state {
+            State::Standby { trouble, .. } => {
+                *trouble = Some(format!("{act} the lease {}: {error}", self.config.name));
+                true
+            }
+            State::Leading { .. } | State::Lost => false,
         });
     }
 
@@ -328,12 +214,8 @@ impl Candidate {
             .await
             {
                 Ok(Ok(lease)) => return lease,
-                Ok(Err(error)) => {
-                    tracing::warn!(%error, lease = %self.config.name, "reading the lease failed");
-                }
-                Err(_elapsed) => {
-                    tracing::warn!(lease = %self.config.name, "reading the lease takes too long");
-                }
+                Ok(Err(error)) => self.troubled("reading", &Error::Api(error)),
+                Err(_elapsed) => self.troubled("reading", &Error::Timeout),
             }
             tokio::time::sleep(self.config.retry_period).await;
         }
@@ -367,7 +249,7 @@ impl Candidate {
             acquire_time: now.clone(),
             renew_time: now,
             holder_identity: Some(self.config.identity.clone()),
-            lease_duration_seconds: i32::try_from(self.config.duration.as_secs().max(1)).ok(),
+            lease_duration_seconds: Some(whole_seconds(self.config.duration)),
             lease_transitions: Some(transitions.map_or(0, |n| n.saturating_add(1))),
             ..LeaseSpec::default()
         }
@@ -398,6 +280,11 @@ fn outcome(
         Ok(Err(error)) => Err(Error::Api(error)),
         Err(_elapsed) => Err(Error::Timeout),
     }
+}
+
+/// Rounded up: a Lease that promises less than this process acts for would let two act.
+fn whole_seconds(duration: Duration) -> i32 {
+    i32::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(i32::MAX)
 }
 
 fn holder(lease: &Lease) -> Option<&String> {
@@ -448,6 +335,12 @@ impl Observed {
 mod tests {
     use super::*;
 
+    #[test]
+    fn a_lease_never_promises_less_than_its_holder_acts_for() {
+        assert_eq!(whole_seconds(Duration::from_millis(1_500)), 2);
+        assert_eq!(whole_seconds(Duration::from_secs(15)), 15);
+    }
+
     fn config() -> LeaseConfig {
         LeaseConfig {
             namespace: "default".to_owned(),
@@ -468,31 +361,6 @@ mod tests {
             ..LeaseSpec::default()
         });
         lease
-    }
-
-    #[test]
-    fn durations_that_let_two_act_are_refused() {
-        assert_eq!(config().validate(), Ok(()));
-        let late = LeaseConfig {
-            renew_deadline: Duration::from_secs(15),
-            ..config()
-        };
-        assert!(
-            late.validate()
-                .unwrap_err()
-                .to_string()
-                .contains("--lease-duration")
-        );
-        let lazy = LeaseConfig {
-            retry_period: Duration::from_secs(10),
-            ..config()
-        };
-        assert!(
-            lazy.validate()
-                .unwrap_err()
-                .to_string()
-                .contains("--retry-period")
-        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -521,17 +389,5 @@ mod tests {
             Instant::now(),
             "a vacated lease is free at once"
         );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn leadership_ends_by_itself_at_the_renew_deadline() {
-        let until = Instant::now() + Duration::from_secs(10);
-        let (sender, receiver) = watch::channel(State::Leading { until: Some(until) });
-        let mut leadership = Leadership(receiver);
-        assert!(leadership.is_current());
-        leadership.lost().await;
-        assert_eq!(Instant::now(), until);
-        assert!(!leadership.is_current(), "without anybody saying so");
-        drop(sender);
     }
 }

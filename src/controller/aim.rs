@@ -1,0 +1,115 @@
+//! What would a load balancer point at, and has anything changed since everything was as asked? Reads caches only.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use k8s_openapi::api::core::v1::Service;
+use roadstead_core::{NamespacedName, TargetKind, Targets};
+use tokio::time::Instant;
+
+use super::Context;
+use crate::service::{
+    endpoints,
+    intent::{self, Intent},
+    status,
+};
+
+/// What a load balancer is to be, as the Service was when it was read: by the time its status is written it may have been
+/// edited, and that edit was not asked for yet.
+pub(super) struct Aim {
+    /// What it would point at; `None` while that is not known yet.
+    pub(super) targets: Option<Targets>,
+    /// Everything asked for, in a number.
+    asked: u64,
+}
+
+// === impl Context ===
+
+impl Context {
+    /// What the load balancer of `service` is to be right now.
+    pub(super) fn aim(&self, service: &Service, intent: &Intent, key: &NamespacedName) -> Aim {
+        let (targets, basis) = self.targets(intent, key);
+        let mut hash = DefaultHasher::new();
+        (intent, basis).hash(&mut hash);
+        if let Intent::Ensure { provider, .. } | Intent::Reject { provider, .. } = intent {
+            for typo in self.typos(service, *provider) {
+                typo.key.hash(&mut hash);
+            }
+        }
+        Aim {
+            targets,
+            asked: hash.finish(),
+        }
+    }
+
+    /// What a load balancer for `intent` would point at right now, and a number that changes with it.
+    fn targets(&self, intent: &Intent, key: &NamespacedName) -> (Option<Targets>, u64) {
+        let selection = self.nodes.current();
+        let Intent::Ensure { provider, want } = intent else {
+            return (None, 0);
+        };
+        let Some(provider) = self.provider(*provider) else {
+            return (None, 0);
+        };
+        match provider.target_kind(want) {
+            TargetKind::Nodes => (
+                Some(selection.targets(provider.needs_provider_ids())),
+                selection.generation,
+            ),
+            TargetKind::Endpoints => {
+                let slices = self.caches.slices(key);
+                let targets =
+                    slices.map(|slices| endpoints::targets(slices.iter().map(AsRef::as_ref)));
+                let mut hash = DefaultHasher::new();
+                targets.hash(&mut hash);
+                (
+                    targets.map(|targets| Targets::Exactly(targets.into())),
+                    hash.finish(),
+                )
+            }
+        }
+    }
+
+    /// What was asked for and what `service` says, in one number: equal numbers need no call.
+    pub(super) fn fingerprint(&self, service: &Service, aim: &Aim) -> u64 {
+        let mut hash = DefaultHasher::new();
+        aim.asked.hash(&mut hash);
+        status::addresses(service).hash(&mut hash);
+        for condition in status::conditions(service) {
+            (
+                condition.type_,
+                condition.status,
+                condition.reason,
+                condition.message,
+            )
+                .hash(&mut hash);
+        }
+        for provider in self.classes.providers() {
+            intent::has_finalizer(service, *provider).hash(&mut hash);
+        }
+        hash.finish()
+    }
+
+    /// Everything is as asked, and `service` is how the API server has it now: its echo needs no call.
+    pub(super) fn settle(
+        &self,
+        key: &NamespacedName,
+        service: &Service,
+        aim: &Aim,
+        again: Option<Instant>,
+    ) {
+        self.memory
+            .settle(key, self.fingerprint(service, aim), again);
+    }
+
+    /// The provider is to be left in peace until `again`, and `service` is how the API server has it now: the echo of
+    /// our own words is no reason to ask once more.
+    pub(super) fn rest(
+        &self,
+        key: &NamespacedName,
+        service: &Service,
+        aim: &Aim,
+        again: Option<Instant>,
+    ) {
+        self.memory.rest(key, self.fingerprint(service, aim), again);
+    }
+}
