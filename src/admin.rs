@@ -112,9 +112,14 @@ impl Admin {
                 WatchState::Synced => "synced".to_owned(),
                 WatchState::Failing { error, .. } => error.clone(),
             };
-            ready &= line(state.is_synced(), &format!("watching {resource}: {text}"));
+            line(state.is_synced(), &format!("watching {resource}: {text}"));
         }
         ready &= health.is_synced();
+        for provider in context.providers() {
+            if let Some(error) = context.unrestored(*provider) {
+                ready &= line(false, &format!("provider {provider}: {error}"));
+            }
+        }
         if let Some(trouble) = self.leadership.trouble() {
             ready &= line(false, &trouble);
         }

@@ -73,6 +73,7 @@ pub enum LogFormat {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch Services and give them load balancers
+    #[command(mut_arg("providers", |arg| arg.required(true)))]
     Controller(Box<ControllerArgs>),
     /// Print the steps the controller would take for a Service, and take none
     Plan(Box<PlanArgs>),
@@ -130,15 +131,14 @@ pub struct ControllerArgs {
 /// Flags that say who makes load balancers.
 #[derive(Args, Debug)]
 pub struct ProviderArgs {
-    /// A provider to run; repeat it, or separate names with commas
+    /// A provider to run; repeat it, or separate names with commas (plan: every one there is, if none is given)
     #[arg(
         long = "provider",
         value_name = "PROVIDER",
         help_heading = "Providers and classes",
         env = "ROADSTEAD_PROVIDER",
         hide_env_values = true,
-        value_delimiter = ',',
-        required = true
+        value_delimiter = ','
     )]
     pub providers: Vec<ProviderKind>,
     /// Also serve this class: NAME=PROVIDER, for example service.k8s.aws/nlb=aws; may be repeated

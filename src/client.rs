@@ -146,13 +146,34 @@ where
         let metrics = Arc::clone(&self.metrics);
         let call = self.inner.call(request);
         Box::pin(async move {
+            let mut tally = Tally {
+                metrics,
+                verb,
+                resource,
+                code: 0,
+            };
             let result = call.await;
-            let code = result
+            tally.code = result
                 .as_ref()
                 .map_or(0, |response| response.status().as_u16());
-            metrics.api_request(verb, resource, code);
             result
         })
+    }
+}
+
+/// Counts a request when it ends, also when nobody waits for its answer any more.
+struct Tally {
+    metrics: Arc<Metrics>,
+    verb: &'static str,
+    resource: String,
+    /// 0 while there is no answer.
+    code: u16,
+}
+
+impl Drop for Tally {
+    fn drop(&mut self) {
+        self.metrics
+            .api_request(self.verb, std::mem::take(&mut self.resource), self.code);
     }
 }
 

@@ -7,6 +7,7 @@ pub mod args;
 pub mod cli;
 pub mod client;
 pub mod controller;
+pub mod explain;
 pub mod fence;
 pub mod leader;
 pub mod metrics;

@@ -3,12 +3,18 @@
 use std::{io::Write, process::ExitCode, sync::Arc};
 
 use clap::{CommandFactory, Parser};
+use kube::Client;
 use roadstead::{
     args::{Cli, Command},
-    cli, client,
+    cli,
+    client::{self, Connection},
+    explain::explain,
     metrics::Metrics,
     run, telemetry,
 };
+
+/// The exit code of a wrong command line, as of clap's.
+const USAGE: u8 = 2;
 
 /// The exit code of a plan for a request that cannot be.
 const IMPOSSIBLE: u8 = 3;
@@ -17,31 +23,13 @@ const IMPOSSIBLE: u8 = 3;
 async fn main() -> ExitCode {
     let Cli { global, command } = Cli::parse();
     if let Err(error) = telemetry::init(&global.log, global.log_format) {
-        return failed(&error, 2);
+        return failed(&error.into(), USAGE);
     }
     let connection = global.connection();
     let result = match command {
         Command::Controller(args) => run::controller(*args, &connection).await,
-        Command::Plan(args) => {
-            async {
-                let client = connect(&connection).await?;
-                let possible = cli::plan::run(*args, client).await?;
-                Ok(if possible {
-                    ExitCode::SUCCESS
-                } else {
-                    ExitCode::from(IMPOSSIBLE)
-                })
-            }
-            .await
-        }
-        Command::Status(args) => {
-            async {
-                let client = connect(&connection).await?;
-                cli::status::run(args, client).await?;
-                Ok(ExitCode::SUCCESS)
-            }
-            .await
-        }
+        Command::Plan(args) => plan(*args, &connection).await,
+        Command::Status(args) => status(args, &connection).await,
         Command::Completion { shell } => {
             clap_complete::generate(
                 shell,
@@ -52,16 +40,51 @@ async fn main() -> ExitCode {
             Ok(ExitCode::SUCCESS)
         }
     };
-    result.unwrap_or_else(|error: anyhow::Error| failed(error.as_ref(), 1))
+    result.unwrap_or_else(|error| failed(&error, 1))
 }
 
-async fn connect(connection: &client::Connection) -> Result<kube::Client, client::Error> {
+async fn plan(
+    args: roadstead::args::PlanArgs,
+    connection: &Connection,
+) -> anyhow::Result<ExitCode> {
+    let (client, server) = connect(connection).await?;
+    let possible = cli::plan::run(args, client)
+        .await
+        .map_err(|error| at(&server, error))?;
+    Ok(if possible {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(IMPOSSIBLE)
+    })
+}
+
+async fn status(
+    args: roadstead::args::StatusArgs,
+    connection: &Connection,
+) -> anyhow::Result<ExitCode> {
+    let (client, server) = connect(connection).await?;
+    cli::status::run(args, client)
+        .await
+        .map_err(|error| at(&server, error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn connect(connection: &Connection) -> Result<(Client, String), client::Error> {
     let config = client::config(connection).await?;
-    client::client(config, &Arc::new(Metrics::default()))
+    let server = config.cluster_url.to_string();
+    Ok((
+        client::client(config, &Arc::new(Metrics::default()))?,
+        server,
+    ))
 }
 
-fn failed(error: &(dyn std::error::Error + 'static), code: u8) -> ExitCode {
+/// Names the cluster: half of all failures are about the wrong one.
+fn at(server: &str, error: impl std::error::Error + Send + Sync + 'static) -> anyhow::Error {
+    anyhow::Error::new(error).context(format!("with the cluster at {server}"))
+}
+
+fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
     // A closed standard error leaves nobody to tell.
-    let _ = writeln!(std::io::stderr(), "error: {}", roadstead_core::chain(error));
+    let _ = writeln!(std::io::stderr(), "error: {}", explain(error.as_ref()));
     ExitCode::from(code)
 }

@@ -128,7 +128,7 @@ impl Metrics {
         );
         registry.register(
             "queue_depth",
-            "Services that wait for a reconcile",
+            "Services that wait for their turn, for the API server or for their provider",
             self.queue_depth.clone(),
         );
         registry.register(

@@ -15,6 +15,15 @@ pub struct Error {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
+/// What a provider is started for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To make load balancers.
+    Act,
+    /// To say what it would do: nothing that outlives this process may change.
+    Look,
+}
+
 /// The names of the providers asked for, each once.
 #[must_use]
 pub fn names(args: &ProviderArgs) -> Vec<ProviderName> {
@@ -31,6 +40,7 @@ pub fn names(args: &ProviderArgs) -> Vec<ProviderName> {
 /// Makes the providers asked for, each behind a guard whose calls take `deadline` at most.
 pub fn start(
     args: &ProviderArgs,
+    purpose: Purpose,
     cluster: &ClusterUid,
     deadline: Duration,
     metrics: &ProviderMetrics,
@@ -41,7 +51,7 @@ pub fn start(
         if started.iter().any(|provider| provider.name() == name) {
             continue;
         }
-        let inner = provider(*kind, args, cluster).map_err(|source| Error {
+        let inner = provider(*kind, args, purpose, cluster).map_err(|source| Error {
             provider: name,
             source,
         })?;
@@ -60,6 +70,7 @@ fn name(kind: ProviderKind) -> ProviderName {
 fn provider(
     kind: ProviderKind,
     args: &ProviderArgs,
+    purpose: Purpose,
     cluster: &ClusterUid,
 ) -> Result<Arc<dyn LoadBalancerProvider>, Box<dyn std::error::Error + Send + Sync>> {
     match kind {
@@ -80,9 +91,10 @@ fn provider(
             if !mock_addresses.is_empty() {
                 settings.addresses.clone_from(mock_addresses);
             }
-            let cloud = match mock_state {
-                Some(folder) => roadstead_mock::Cloud::open(folder)?,
-                None => roadstead_mock::Cloud::default(),
+            let cloud = match (mock_state, purpose) {
+                (Some(folder), Purpose::Act) => roadstead_mock::Cloud::open(folder)?,
+                (Some(folder), Purpose::Look) => roadstead_mock::Cloud::look(folder)?,
+                (None, _) => roadstead_mock::Cloud::default(),
             };
             Ok(Arc::new(roadstead_mock::MockProvider::new(
                 Arc::new(cloud),

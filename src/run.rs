@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context as _;
 use kube::Client;
 use rand::Rng;
-use roadstead_core::{ClusterUid, chain};
+use roadstead_core::ClusterUid;
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -22,9 +22,10 @@ use crate::{
     args::{AdminAddress, ControllerArgs, LeaseArgs},
     client::{self, Connection},
     controller::{Controller, Settings, Stopped, caches::Caches, orphans::Orphanage, watch_over},
+    explain::explain,
     leader::{Candidate, Leadership, LeaseConfig},
     metrics::Metrics,
-    providers,
+    providers::{self, Purpose},
     service::class::Classes,
 };
 
@@ -51,6 +52,7 @@ pub async fn controller(args: ControllerArgs, connection: &Connection) -> anyhow
         return Ok(usage(&error));
     }
     let metrics = Arc::new(Metrics::default());
+    let server = config.cluster_url.to_string();
     let client = client::client(config, &metrics)?;
     let shutdown = on_signals()?;
 
@@ -75,12 +77,13 @@ pub async fn controller(args: ControllerArgs, connection: &Connection) -> anyhow
         tasks.spawn(work);
     }
 
-    let Some(cluster) = reach(&client, &trouble, &shutdown).await else {
+    let Some(cluster) = reach(&client, &server, &trouble, &shutdown).await else {
         return Ok(ExitCode::SUCCESS);
     };
     tracing::info!(%cluster, version = env!("CARGO_PKG_VERSION"), "reached the cluster");
     let providers = providers::start(
         &args.providers,
+        Purpose::Act,
         &cluster,
         args.provider_timeout,
         &metrics.providers,
@@ -179,6 +182,7 @@ fn lease(args: &LeaseArgs, default_namespace: &str) -> LeaseConfig {
 /// Reads the cluster's identity, for as long as it takes; `None` if asked to end before that.
 async fn reach(
     client: &Client,
+    server: &str,
     trouble: &watch::Sender<Option<String>>,
     shutdown: &CancellationToken,
 ) -> Option<ClusterUid> {
@@ -190,9 +194,15 @@ async fn reach(
         match result {
             Ok(cluster) => return Some(cluster),
             Err(error) => {
-                let text = chain(&error).to_string();
-                tracing::warn!(error = %text, "the cluster cannot be reached; trying again");
-                trouble.send_replace(Some(text));
+                let text = format!("{server}: {}", explain(&error));
+                trouble.send_if_modified(|before| {
+                    let news = before.as_ref() != Some(&text);
+                    if news {
+                        tracing::warn!(error = text, "the cluster cannot be reached; trying again");
+                        *before = Some(text);
+                    }
+                    news
+                });
             }
         }
         tokio::select! {

@@ -19,7 +19,7 @@ pub struct FilterError {
 
 /// Begins to log.
 pub fn init(filter: &str, format: LogFormat) -> Result<(), FilterError> {
-    let parsed = EnvFilter::try_new(filter).map_err(|source| FilterError {
+    let parsed = EnvFilter::try_new(with_calm_client(filter)).map_err(|source| FilterError {
         filter: filter.to_owned(),
         source,
     })?;
@@ -36,4 +36,12 @@ pub fn init(filter: &str, format: LogFormat) -> Result<(), FilterError> {
             .init(),
     }
     Ok(())
+}
+
+/// The filter; where it is a mere level, without what the Kubernetes client says by itself: we say it, in fewer words.
+fn with_calm_client(filter: &str) -> String {
+    match filter {
+        "error" | "warn" | "info" => format!("{filter},kube_runtime=off,kube_client=off"),
+        other => other.to_owned(),
+    }
 }

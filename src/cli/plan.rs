@@ -1,21 +1,24 @@
 //! What would the controller do for this Service? Everything it reads is read, nothing is written.
 
-use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io::Write, sync::Arc, time::Duration};
 
+use clap::ValueEnum;
 use k8s_openapi::api::{
     core::v1::{Node, Service},
     discovery::v1::EndpointSlice,
 };
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use roadstead_core::{
-    ClusterUid, LoadBalancer, LoadBalancerProvider, Plan, ProviderMetrics, ProviderName, Published,
-    Target, TargetKind, Targets, chain,
+    ClusterUid, ErrorKind, LoadBalancer, LoadBalancerProvider, Plan, ProviderMetrics, ProviderName,
+    Published, TargetKind, Targets, chain,
 };
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
+use super::manifest;
 use crate::{
-    args::{Output, PlanArgs, ProviderArgs},
-    client, providers,
+    args::{Output, PlanArgs, ProviderArgs, ProviderKind},
+    client,
+    providers::{self, Purpose},
     service::{
         class::{ClassError, Classes},
         endpoints,
@@ -87,12 +90,15 @@ pub async fn run(args: PlanArgs, client: Client) -> Result<bool, Error> {
         providers,
     } = args;
     let service = match (&filename, &service) {
-        (Some(path), _) => from_manifest(path, client.default_namespace())?,
-        (None, Some(name)) => from_cluster(name, &client).await?,
+        (Some(path), _) => {
+            let service = manifest::from_file(path, client.default_namespace())?;
+            manifest::as_applied(service, &client).await?
+        }
+        (None, Some(name)) => manifest::from_cluster(name, &client).await?,
         (None, None) => return Err(Error::NoService("the command line".to_owned())),
     };
-    let planner = Planner::new(&client, &providers).await?;
-    let answer = planner.plan(&client, &service).await?;
+    let planner = Planner::new(client, providers).await?;
+    let answer = planner.plan(&service).await?;
     let mut out = std::io::stdout().lock();
     match output {
         Output::Json => {
@@ -105,6 +111,7 @@ pub async fn run(args: PlanArgs, client: Client) -> Result<bool, Error> {
 }
 
 struct Planner {
+    client: Client,
     cluster: ClusterUid,
     classes: Classes,
     providers: Vec<Arc<dyn LoadBalancerProvider>>,
@@ -113,42 +120,34 @@ struct Planner {
 // === impl Planner ===
 
 impl Planner {
-    async fn new(client: &Client, args: &ProviderArgs) -> Result<Self, Error> {
+    async fn new(client: Client, mut args: ProviderArgs) -> Result<Self, Error> {
+        if args.providers.is_empty() {
+            args.providers = ProviderKind::value_variants().to_vec();
+        }
         let classes = Classes::new(
-            &providers::names(args),
+            &providers::names(&args),
             &args.classes,
             args.default_provider.as_deref(),
         );
         let classes = classes.map_err(Error::Class)?;
-        let cluster = client::cluster_uid(client).await.map_err(Error::Client)?;
+        let cluster = client::cluster_uid(&client).await.map_err(Error::Client)?;
         let metrics = ProviderMetrics::default();
-        let providers =
-            providers::start(args, &cluster, DEADLINE, &metrics).map_err(Error::Provider)?;
+        let providers = providers::start(&args, Purpose::Look, &cluster, DEADLINE, &metrics);
         Ok(Self {
+            client,
             cluster,
             classes,
-            providers,
+            providers: providers.map_err(Error::Provider)?,
         })
     }
 
-    async fn plan(&self, client: &Client, service: &Service) -> Result<Answer, Error> {
+    async fn plan(&self, service: &Service) -> Result<Answer, Error> {
         let traits: Vec<Traits> = self
             .providers
             .iter()
-            .map(|provider| Traits {
-                name: provider.name(),
-                vocabulary: provider.vocabulary(),
-                outlives_service: provider.outlives_service(),
-            })
+            .map(|provider| Traits::of(&**provider))
             .collect();
-        let mut answer = Answer {
-            service: request::name_of(service).to_string(),
-            provider: None,
-            verdict: String::new(),
-            problems: Vec::new(),
-            warnings: Vec::new(),
-            steps: Vec::new(),
-        };
+        let mut answer = Answer::about(service);
         match intent::intent(service, &self.cluster, &self.classes, &traits, None) {
             Intent::Ignore => {
                 let classes: Vec<&str> = self.classes.iter().map(|(class, _)| class).collect();
@@ -172,12 +171,12 @@ impl Planner {
             }
             Intent::Reject { provider, problems } => {
                 answer.provider = Some(provider.as_str());
-                reject(&mut answer, problems);
+                answer.reject(problems);
             }
             Intent::Ensure { provider, want } => {
                 answer.provider = Some(provider.as_str());
                 if let Some(provider) = self.providers.iter().find(|p| p.name() == provider) {
-                    self.ensure(client, service, &**provider, *want, &mut answer)
+                    self.ensure(service, &**provider, *want, &mut answer)
                         .await?;
                 }
             }
@@ -187,7 +186,6 @@ impl Planner {
 
     async fn ensure(
         &self,
-        client: &Client,
         service: &Service,
         provider: &dyn LoadBalancerProvider,
         mut want: LoadBalancer,
@@ -199,185 +197,133 @@ impl Planner {
             .warnings
             .extend(typos.iter().map(ToString::to_string));
         let kind = provider.target_kind(&want);
-        want.targets = targets(client, service, provider, kind).await?;
+        want.targets = self.targets(service, provider, kind).await?;
         if want.targets == Targets::Keep {
-            answer.warnings.push(
-                "no node is eligible to receive traffic; the targets stay as they are".to_owned(),
-            );
+            answer.warnings.push(nodes::NO_NODES.to_owned());
         }
         // A manifest has no node ports before it is applied: the API server chooses them.
         let applied = service.metadata.resource_version.is_some();
         let problems = request::unreachable_ports(&want, kind);
         if applied && !problems.is_empty() {
-            reject(answer, problems.iter().map(ToString::to_string).collect());
+            answer.reject(problems.iter().map(ToString::to_string).collect());
             return Ok(());
         }
+        let published = self.published(service, name, answer).await?;
         provider
-            .restore(&self.published(client, name).await?)
+            .restore(&published)
             .await
             .map_err(|error| Error::Plan(name, error))?;
-        let plan = match provider.plan(&want).await {
-            Ok(plan) => plan,
-            Err(error) if error.kind() == roadstead_core::ErrorKind::InvalidSpec => {
-                reject(answer, vec![chain(&error).to_string()]);
-                return Ok(());
+        match provider.plan(&want).await {
+            Ok(plan) => answer.accept(service, provider, &plan),
+            Err(error) if error.kind() == ErrorKind::InvalidSpec => {
+                answer.reject(vec![chain(&error).to_string()]);
             }
             Err(error) => return Err(Error::Plan(name, error)),
-        };
-        accept(answer, service, provider, &plan);
+        }
         Ok(())
     }
 
+    /// The addresses that Services carry; of this one alone where the user may not list the others.
     async fn published(
         &self,
-        client: &Client,
+        service: &Service,
         provider: ProviderName,
+        answer: &mut Answer,
     ) -> Result<Vec<Published>, Error> {
-        let services: Api<Service> = Api::all(client.clone());
-        let services = services
-            .list(&ListParams::default())
-            .await
-            .map_err(|error| cluster("Services", error))?;
-        let published = services.items.iter().filter_map(|service| {
-            let theirs = self.classes.provider_of(service) == Some(provider)
-                || intent::has_finalizer(service, provider);
-            let addresses = status::addresses(service);
-            (theirs && !addresses.is_empty()).then_some(())?;
-            Some(Published {
-                id: request::id_of(&self.cluster, service)?,
-                service: request::name_of(service),
-                addresses,
-            })
-        });
-        Ok(published.collect())
-    }
-}
-
-fn accept(
-    answer: &mut Answer,
-    service: &Service,
-    provider: &dyn LoadBalancerProvider,
-    plan: &Plan,
-) {
-    let name = provider.name();
-    let finalized = !provider.outlives_service() || intent::has_finalizer(service, name);
-    let addressed = !status::addresses(service).is_empty();
-    if !finalized {
-        answer
-            .steps
-            .push(format!("create finalizer {}", intent::finalizer(name)));
-    }
-    answer
-        .steps
-        .extend(plan.steps.iter().map(ToString::to_string));
-    if !addressed {
-        answer
-            .steps
-            .push("change status: write the address".to_owned());
-    }
-    answer.verdict = String::from(if answer.steps.is_empty() {
-        "is as asked; nothing to do"
-    } else {
-        "would be brought to what it asks for"
-    });
-}
-
-fn reject(answer: &mut Answer, problems: Vec<String>) {
-    answer.verdict = String::from("cannot be: nothing would be changed");
-    answer.problems = problems;
-}
-
-async fn targets(
-    client: &Client,
-    service: &Service,
-    provider: &dyn LoadBalancerProvider,
-    kind: TargetKind,
-) -> Result<Targets, Error> {
-    let targets: Vec<Target> = match kind {
-        TargetKind::Nodes => {
-            let nodes: Api<Node> = Api::all(client.clone());
-            let nodes = nodes
-                .list(&ListParams::default())
-                .await
-                .map_err(|error| cluster("nodes", error))?;
-            let needs_id = provider.needs_provider_ids();
-            let mut targets: Vec<Target> = nodes
-                .items
-                .iter()
-                .filter_map(|node| nodes::target(node, needs_id).ok())
-                .collect();
-            targets.sort();
-            if targets.is_empty() {
-                return Ok(Targets::Keep);
+        let services: Api<Service> = Api::all(self.client.clone());
+        let services = match services.list(&ListParams::default()).await {
+            Ok(list) => list.items,
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                answer.warnings.push(format!(
+                    "{}; an address that another Service has may be shown as free",
+                    status.message
+                ));
+                vec![service.clone()]
             }
-            targets
-        }
-        TargetKind::Endpoints => {
-            let namespace = service
-                .namespace()
-                .unwrap_or_else(|| client.default_namespace().to_owned());
-            let slices: Api<EndpointSlice> = Api::namespaced(client.clone(), &namespace);
-            let of_service = ListParams::default().labels(&format!(
-                "{}={}",
-                endpoints::SERVICE_LABEL,
-                service.name_any()
-            ));
-            let slices = slices
-                .list(&of_service)
-                .await
-                .map_err(|error| cluster("EndpointSlices", error))?;
-            endpoints::targets(&slices.items)
-        }
-    };
-    Ok(Targets::Exactly(targets.into()))
-}
-
-fn cluster(what: &str, error: kube::Error) -> Error {
-    Error::Cluster(what.to_owned(), Box::new(error))
-}
-
-async fn from_cluster(name: &str, client: &Client) -> Result<Service, Error> {
-    let (namespace, name) = name
-        .split_once('/')
-        .unwrap_or_else(|| (client.default_namespace(), name));
-    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
-    services
-        .get(name)
-        .await
-        .map_err(|error| cluster(&format!("Service {namespace}/{name}"), error))
-}
-
-/// The first Service of a manifest, as the API server would have it: with a uid that no Service has.
-fn from_manifest(path: &Path, default_namespace: &str) -> Result<Service, Error> {
-    let shown = path.display().to_string();
-    let text = if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| Error::Read(shown.clone(), error))?;
-    parse_manifest(&text, &shown, default_namespace)
-}
-
-fn parse_manifest(text: &str, shown: &str, default_namespace: &str) -> Result<Service, Error> {
-    for document in serde_yaml::Deserializer::from_str(text) {
-        let parsed = |error| Error::Parse(shown.to_owned(), error);
-        let value = serde_yaml::Value::deserialize(document).map_err(parsed)?;
-        if value.get("kind").and_then(serde_yaml::Value::as_str) != Some("Service") {
-            continue;
-        }
-        let mut service: Service = serde_yaml::from_value(value).map_err(parsed)?;
-        service
-            .metadata
-            .uid
-            .get_or_insert_with(|| "not-created-yet".to_owned());
-        service
-            .metadata
-            .namespace
-            .get_or_insert_with(|| default_namespace.to_owned());
-        return Ok(service);
+            Err(error) => return Err(cluster("Services", error)),
+        };
+        let published =
+            |service| intent::published(service, &self.cluster, &self.classes, provider);
+        Ok(services.iter().filter_map(published).collect())
     }
-    Err(Error::NoService(shown.to_owned()))
+
+    async fn targets(
+        &self,
+        service: &Service,
+        provider: &dyn LoadBalancerProvider,
+        kind: TargetKind,
+    ) -> Result<Targets, Error> {
+        let targets = match kind {
+            TargetKind::Nodes => {
+                let nodes: Api<Node> = Api::all(self.client.clone());
+                let nodes = nodes
+                    .list(&ListParams::default())
+                    .await
+                    .map_err(|error| cluster("nodes", error))?;
+                let targets = nodes::select(&nodes.items, provider.needs_provider_ids());
+                if targets.is_empty() {
+                    return Ok(Targets::Keep);
+                }
+                targets
+            }
+            TargetKind::Endpoints => {
+                let namespace = service.namespace().unwrap_or_default();
+                let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), &namespace);
+                let label = format!("{}={}", endpoints::SERVICE_LABEL, service.name_any());
+                let slices = slices.list(&ListParams::default().labels(&label)).await;
+                endpoints::targets(
+                    &slices
+                        .map_err(|error| cluster("EndpointSlices", error))?
+                        .items,
+                )
+            }
+        };
+        Ok(Targets::Exactly(targets.into()))
+    }
+}
+
+// === impl Answer ===
+
+impl Answer {
+    fn about(service: &Service) -> Self {
+        Self {
+            service: request::name_of(service).to_string(),
+            provider: None,
+            verdict: String::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            steps: Vec::new(),
+        }
+    }
+
+    fn accept(&mut self, service: &Service, provider: &dyn LoadBalancerProvider, plan: &Plan) {
+        let name = provider.name();
+        if provider.outlives_service() && !intent::has_finalizer(service, name) {
+            self.steps
+                .push(format!("create finalizer {}", intent::finalizer(name)));
+        }
+        self.steps
+            .extend(plan.steps.iter().map(ToString::to_string));
+        self.warnings.extend(plan.notes.iter().cloned());
+        if status::addresses(service).is_empty() {
+            self.steps
+                .push("change status: write the address".to_owned());
+        }
+        self.verdict = String::from(if self.steps.is_empty() {
+            "is as asked; nothing to do"
+        } else {
+            "would be brought to what it asks for"
+        });
+    }
+
+    fn reject(&mut self, problems: Vec<String>) {
+        self.verdict = String::from("cannot be: nothing would be changed");
+        self.problems = problems;
+    }
+}
+
+pub(super) fn cluster(what: &str, error: kube::Error) -> Error {
+    Error::Cluster(what.to_owned(), Box::new(error))
 }
 
 fn print(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
@@ -412,22 +358,6 @@ fn print(answer: &Answer, out: &mut impl Write) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_manifest_is_read_up_to_its_service() {
-        let text = "kind: Namespace\nmetadata: {name: a}\n---\nkind: Service\nmetadata: {name: web}\nspec: {type: LoadBalancer}\n";
-        let service = parse_manifest(text, "x.yaml", "default").unwrap();
-        assert_eq!(
-            (service.name_any(), service.namespace()),
-            ("web".to_owned(), Some("default".to_owned()))
-        );
-        let error = parse_manifest("kind: Pod\n", "x.yaml", "default").unwrap_err();
-        assert_eq!(error.to_string(), "x.yaml has no Service");
-        assert!(matches!(
-            parse_manifest("a: [", "x.yaml", "d"),
-            Err(Error::Parse(..))
-        ));
-    }
 
     #[test]
     fn a_plan_reads_as_a_list_of_steps() {

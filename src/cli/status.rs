@@ -231,7 +231,10 @@ async fn follow(api: Api<Service>, output: Output, out: &mut impl Write) -> Resu
             }
             Ok(watcher::Event::Init | watcher::Event::InitDone) => continue,
             Err(error) => {
-                tracing::warn!(error = %roadstead_core::chain(&error), "watching Services failed; trying again");
+                tracing::warn!(
+                    error = crate::explain::explain(&error),
+                    "watching Services failed; trying again"
+                );
                 continue;
             }
         };

@@ -73,16 +73,7 @@ impl Context {
     pub(super) fn fingerprint(&self, service: &Service, aim: &Aim) -> u64 {
         let mut hash = DefaultHasher::new();
         aim.asked.hash(&mut hash);
-        status::addresses(service).hash(&mut hash);
-        for condition in status::conditions(service) {
-            (
-                condition.type_,
-                condition.status,
-                condition.reason,
-                condition.message,
-            )
-                .hash(&mut hash);
-        }
+        status::hash(service, &mut hash);
         for provider in self.classes.providers() {
             intent::has_finalizer(service, *provider).hash(&mut hash);
         }

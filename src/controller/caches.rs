@@ -5,6 +5,7 @@ use std::{
     collections::HashMap,
     pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use futures::{Stream, StreamExt};
@@ -23,13 +24,11 @@ use kube::{
         watcher::{self, watcher},
     },
 };
-use roadstead_core::{NamespacedName, chain};
-use tokio::{
-    sync::{Notify, watch},
-    task::JoinSet,
-    time::Instant,
-};
+use roadstead_core::NamespacedName;
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
+use super::inbox::Inbox;
+use crate::explain::explain;
 use crate::service::{annotations::LAST_APPLIED, endpoints, nodes};
 
 /// The watched objects.
@@ -42,25 +41,6 @@ pub struct Caches {
     /// What changed since it was last asked for.
     pub inbox: Arc<Inbox>,
     health: Arc<Mutex<Health>>,
-}
-
-/// What changed and was not looked at yet. Bounded by the number of objects: a key is in it once.
-#[derive(Debug, Default)]
-pub struct Inbox {
-    services: Mutex<Arrivals>,
-    arrived: Notify,
-    nodes: Notify,
-}
-
-/// What [`Inbox`] held.
-#[derive(Debug, Default)]
-pub struct Arrivals {
-    /// Services that changed, and since when that is known.
-    pub services: HashMap<NamespacedName, Instant>,
-    /// Every Service may have changed.
-    pub everything: bool,
-    /// Services were listed anew.
-    pub relisted: bool,
 }
 
 /// How the watches fare.
@@ -81,10 +61,15 @@ pub enum WatchState {
     Failing {
         /// Whether there was a first list at all.
         synced: bool,
+        /// When it failed last.
+        last: Instant,
         /// What the API server said.
         error: String,
     },
 }
+
+/// A watch that fails is tried again within a minute, and has five seconds to connect.
+const RECOVERED: Duration = Duration::from_secs(90);
 
 /// The resources, as RBAC names them.
 const SERVICES: &str = "services";
@@ -128,7 +113,7 @@ impl Caches {
             NODES,
             reflector(node_writer, stream),
             on,
-            move |_| to.nodes.notify_one(),
+            move |_| to.node(),
         ));
 
         let stream = watcher(scoped(client, namespace), config)
@@ -189,6 +174,16 @@ impl Caches {
             .get(&ObjectRef::new(&key.name).within(&key.namespace))
     }
 
+    /// True if the Services shown are as new as `metadata`, or newer.
+    #[must_use]
+    pub fn shows(&self, metadata: &ObjectMeta) -> bool {
+        let version = |metadata: &ObjectMeta| -> Option<u64> {
+            metadata.resource_version.as_deref()?.parse().ok()
+        };
+        self.service(&name_of(metadata))
+            .is_some_and(|service| version(&service.metadata) >= version(metadata))
+    }
+
     /// Every Service.
     #[must_use]
     pub fn services(&self) -> Vec<Arc<Service>> {
@@ -212,7 +207,7 @@ impl Caches {
         );
         synced.then(|| {
             self.slices.state_filter(|slice| {
-                slice.namespace().as_deref() == Some(&key.namespace)
+                slice.metadata.namespace.as_deref() == Some(&key.namespace)
                     && slice
                         .labels()
                         .get(endpoints::SERVICE_LABEL)
@@ -224,7 +219,11 @@ impl Caches {
     /// How the watches fare.
     #[must_use]
     pub fn health(&self) -> Health {
-        lock(&self.health).clone()
+        let (mut health, now) = (lock(&self.health).clone(), Instant::now());
+        for state in health.watches.values_mut() {
+            *state = state.clone().at(now);
+        }
+        health
     }
 }
 
@@ -254,13 +253,21 @@ async fn follow<K>(
                 tell(Change::Listed);
             }
             Err(error) => {
-                let error = chain(&error).to_string();
-                let synced = matches!(
-                    lock(&health).watches.get(resource),
-                    Some(WatchState::Synced | WatchState::Failing { synced: true, .. })
-                );
-                tracing::warn!(resource, %error, "watching failed; trying again");
-                set(WatchState::Failing { synced, error });
+                let error = explain(&error);
+                let before = lock(&health).watches.get(resource).cloned();
+                let synced = before.as_ref().is_some_and(WatchState::is_synced);
+                let last = Instant::now();
+                let told = before
+                    .map(|before| before.at(last))
+                    .is_some_and(|before| before.error() == Some(error.as_str()));
+                if !told {
+                    tracing::warn!(resource, error, "watching failed; trying again");
+                }
+                set(WatchState::Failing {
+                    synced,
+                    last,
+                    error,
+                });
             }
         }
     }
@@ -308,61 +315,77 @@ fn name_of(metadata: &ObjectMeta) -> NamespacedName {
     )
 }
 
-// === impl Inbox ===
-
-impl Inbox {
-    /// A Service changed.
-    pub fn service(&self, key: NamespacedName) {
-        self.lock().services.entry(key).or_insert_with(Instant::now);
-        self.arrived.notify_one();
-    }
-
-    /// Every Service may have changed.
-    pub fn everything(&self) {
-        self.lock().everything = true;
-        self.arrived.notify_one();
-    }
-
-    fn relisted(&self) {
-        self.lock().relisted = true;
-        self.everything();
-    }
-
-    /// Waits for arrivals, and takes them.
-    pub async fn take(&self) -> Arrivals {
-        self.arrived.notified().await;
-        std::mem::take(&mut *self.lock())
-    }
-
-    /// Waits until something about nodes changed.
-    pub async fn nodes_changed(&self) {
-        self.nodes.notified().await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Arrivals> {
-        self.services.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 // === impl Health ===
 
 impl Health {
-    /// True if every watch that was begun has had its first list.
+    /// True if the watches that every Service needs have had their first list.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        [SERVICES, NODES]
-            .iter()
-            .all(|resource| self.watches.contains_key(resource))
-            && self.watches.values().all(WatchState::is_synced)
+        [SERVICES, NODES].iter().all(|resource| {
+            self.watches
+                .get(resource)
+                .is_some_and(WatchState::is_synced)
+        })
+    }
+
+    /// Why the pods of Services are not known; `None` if they are, or if that is a matter of a moment.
+    #[must_use]
+    pub fn slices_trouble(&self) -> Option<&str> {
+        self.watches
+            .get(SLICES)
+            .filter(|state| !state.is_synced())?
+            .error()
     }
 }
 
 // === impl WatchState ===
 
 impl WatchState {
+    /// The state as it is at `now`: a watch that goes on where it was cut off says nothing before something changes, so
+    /// one that has not failed for so long is taken to be up to date again.
+    fn at(self, now: Instant) -> Self {
+        match self {
+            Self::Failing {
+                synced: true, last, ..
+            } if now >= last + RECOVERED => Self::Synced,
+            Self::Syncing | Self::Synced | Self::Failing { .. } => self,
+        }
+    }
+
+    /// What is wrong, if anything is.
+    #[must_use]
+    pub fn error(&self) -> Option<&str> {
+        match self {
+            Self::Syncing | Self::Synced => None,
+            Self::Failing { error, .. } => Some(error),
+        }
+    }
+
     /// True if there was a first list.
     #[must_use]
     pub fn is_synced(&self) -> bool {
         matches!(self, Self::Synced | Self::Failing { synced: true, .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_that_has_not_failed_for_long_is_up_to_date_again() {
+        let last = Instant::now();
+        let failing = |synced| WatchState::Failing {
+            synced,
+            last,
+            error: "connection refused".to_owned(),
+        };
+        assert_eq!(failing(true).at(last), failing(true));
+        assert_eq!(failing(true).at(last + RECOVERED), WatchState::Synced);
+        assert_eq!(
+            failing(false).at(last + RECOVERED),
+            failing(false),
+            "it still lacks its first list"
+        );
     }
 }

@@ -26,14 +26,14 @@ use crate::service::{request, status};
 struct Asked<'a> {
     want: &'a LoadBalancer,
     typos: &'a [Typo],
-    remark: Option<&'a str>,
+    without_nodes: bool,
 }
 
 /// How long the provider may take before the user is told that it takes a while.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a Service without an eligible node is told.
-const NO_NODES: &str = "no node is eligible to receive traffic, so the targets stay as they were; see kubectl get nodes";
+/// How soon to look again when the pods cannot be listed.
+const POD_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) async fn reject(
     context: &Context,
@@ -44,7 +44,7 @@ pub(super) async fn reject(
     aim: &Aim,
 ) -> writes::Result<Verdict> {
     let typos = context.typos(service, name);
-    let reporter = context.reporter(service, name, &typos, None);
+    let reporter = context.reporter(service, name, &typos, false);
     let written = publish(
         context,
         key,
@@ -71,8 +71,11 @@ pub(super) async fn ensure(
     let Some(provider) = context.provider(name) else {
         return Ok(Verdict::quiet("ignored"));
     };
-    let (Some(targets), false) = (aim.targets.clone(), context.memory.is_swept(&want.id)) else {
+    if context.memory.is_swept(&want.id) || context.unrestored(name).is_some() {
         return Ok(Verdict::after("waiting", SOON));
+    }
+    let Some(targets) = aim.targets.clone() else {
+        return without_targets(context, key, &service, name, &aim).await;
     };
     want.targets = targets;
     let problems = request::unreachable_ports(&want, provider.target_kind(&want));
@@ -89,17 +92,42 @@ pub(super) async fn ensure(
         Some(finalized) => Arc::new(finalized),
         None => service,
     };
+    if context.memory.is_swept(&want.id) {
+        return Ok(Verdict::after("waiting", SOON));
+    }
     context.memory.hold(key, name, &want.id);
     let typos = context.typos(&service, name);
-    let remark = (want.targets == Targets::Keep).then_some(NO_NODES);
+    let without_nodes = want.targets == Targets::Keep;
     let asked = Asked {
         want: &want,
         typos: &typos,
-        remark,
+        without_nodes,
     };
     let (answer, service) = ask(context, key, service, provider, &asked).await;
-    let reporter = context.reporter(&service, name, &typos, remark);
+    let reporter = context.reporter(&service, name, &typos, without_nodes);
     conclude(context, key, &reporter, answer, &aim, since).await
+}
+
+/// The pods are not known yet: a matter of a moment, or of a permission that is missing, which the user is told.
+async fn without_targets(
+    context: &Context,
+    key: &NamespacedName,
+    service: &Service,
+    name: ProviderName,
+    aim: &Aim,
+) -> writes::Result<Verdict> {
+    let health = context.caches.health();
+    let Some(trouble) = health.slices_trouble() else {
+        return Ok(Verdict::after("waiting", SOON));
+    };
+    let typos = context.typos(service, name);
+    let reporter = context.reporter(service, name, &typos, false);
+    let waiting_for = format!("the list of the Service's pods: {trouble}");
+    let desired = reporter.waiting(&waiting_for);
+    let written = publish(context, key, &reporter, &desired, &Plan::default(), false).await?;
+    let verdict = Verdict::after("waiting", POD_PATIENCE);
+    context.rest(key, written.as_ref().unwrap_or(service), aim, verdict.again);
+    Ok(verdict)
 }
 
 /// Says what the provider answered, and when it is asked again.
@@ -173,7 +201,8 @@ async fn ask(
         if !status::addresses(&service).is_empty() || !context.memory.tell_once(key) {
             return None;
         }
-        let reporter = context.reporter(&service, provider.name(), asked.typos, asked.remark);
+        let reporter =
+            context.reporter(&service, provider.name(), asked.typos, asked.without_nodes);
         let written = publish(
             context,
             key,

@@ -11,16 +11,17 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{Resource, api::ObjectMeta};
-use roadstead_core::{Plan, chain};
+use roadstead_core::Plan;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::writes::Writes;
+use super::writes::{PARALLEL_EVENTS, Writes};
 use crate::{
+    explain::explain,
     metrics::Metrics,
     service::{
         conditions::{Holds, Kind, Reason},
-        status::{self, Desired},
+        status::{self, Desired, Telling},
     },
 };
 
@@ -44,7 +45,7 @@ pub struct Events {
 }
 
 /// How many events may wait to be written; beyond that new ones are dropped and counted.
-const WAITING: usize = 4096;
+const WAITING: usize = 16_384;
 
 /// `note` may have 1 KiB (validation of `events.k8s.io`).
 const MAX_NOTE: usize = 1024;
@@ -108,6 +109,7 @@ pub fn of_change(before: &Service, after: &Desired, done: &Plan, repaired: bool)
                 wanted.reason,
                 &wanted.message,
                 there.map(|c| c.reason.as_str()),
+                after.telling,
             )),
             _ => {}
         }
@@ -124,11 +126,15 @@ fn programmed(
     repaired: bool,
 ) -> Vec<Said> {
     let mut said = Vec::new();
-    let moved = status::addresses(before) != after.addresses;
+    let moved = after.addresses.as_ref() != Some(&status::addresses(before));
     if !held || moved {
+        // What is remarkable behind the address gets an event of its own.
+        let serving = message
+            .split_once("; ")
+            .map_or(message, |(serving, _)| serving);
         said.push(Said::normal(
             "EnsuredLoadBalancer",
-            format!("{message}: {done}"),
+            format!("{serving}: {done}"),
         ));
     } else if !done.is_empty() {
         let why = if repaired {
@@ -143,22 +149,31 @@ fn programmed(
     if let Some(remark) = remark
         && there.is_none_or(|there| !there.message.ends_with(remark))
     {
-        said.push(Said::warning("UnAvailableLoadBalancer", remark));
+        let reason = match after.telling {
+            Telling::WithoutNodes => "UnAvailableLoadBalancer",
+            Telling::Ensuring | Telling::Releasing => "LoadBalancerNotice",
+        };
+        said.push(Said::warning(reason, remark));
     }
     said
 }
 
-fn not_programmed(reason: Reason, message: &str, before: Option<&str>) -> Option<Said> {
-    match reason {
-        // Accepted has said so.
-        Reason::Invalid => None,
-        Reason::Pending if before == Some(Reason::Pending.as_str()) => None,
-        Reason::Pending => Some(Said::normal("EnsuringLoadBalancer", message)),
-        Reason::Releasing if before == Some(Reason::Releasing.as_str()) => None,
-        Reason::Releasing => Some(Said::normal("DeletingLoadBalancer", message)),
-        _ if message.starts_with("removing ") => {
+fn not_programmed(
+    reason: Reason,
+    message: &str,
+    before: Option<&str>,
+    telling: Telling,
+) -> Option<Said> {
+    match (reason, telling) {
+        (_, Telling::Releasing) if reason != Reason::Releasing => {
             Some(Said::warning("DeleteLoadBalancerFailed", message))
         }
+        (Reason::Releasing, _) if before == Some(Reason::Releasing.as_str()) => None,
+        (Reason::Releasing, _) => Some(Said::normal("DeletingLoadBalancer", message)),
+        // Accepted has said so.
+        (Reason::Invalid, _) => None,
+        (Reason::Pending, _) if before == Some(Reason::Pending.as_str()) => None,
+        (Reason::Pending, _) => Some(Said::normal("EnsuringLoadBalancer", message)),
         _ => Some(Said::warning("SyncLoadBalancerFailed", message)),
     }
 }
@@ -251,18 +266,18 @@ async fn write(
     loop {
         tokio::select! {
             () = closing.cancelled(), if !events.is_closed() => events.close(),
-            event = events.recv() => {
+            event = events.recv(), if under_way.len() < PARALLEL_EVENTS => {
                 let Some(event) = event else { break };
                 let (writes, metrics) = (Arc::clone(&writes), Arc::clone(&metrics));
                 under_way.spawn(async move {
                     if let Err(error) = writes.event(&event).await {
                         metrics.event_dropped();
                         // A namespace that is going takes no new events; that is no fault of anybody's.
-                        tracing::debug!(error = %chain(&error), reason = event.reason, "event not written");
+                        tracing::debug!(error = explain(&error), reason = event.reason, "event not written");
                     }
                 });
             }
-            Some(_) = under_way.join_next() => {}
+            Some(_) = under_way.join_next(), if !under_way.is_empty() => {}
         }
     }
     under_way.join_all().await;
@@ -278,10 +293,13 @@ mod tests {
     fn desired(programmed: (Holds, Reason, &str), address: Option<&str>) -> Desired {
         let (holds, reason, message) = programmed;
         Desired {
-            addresses: address
-                .map(|ip| Address::ip(ip.parse().unwrap()))
-                .into_iter()
-                .collect(),
+            addresses: Some(
+                address
+                    .map(|ip| Address::ip(ip.parse().unwrap()))
+                    .into_iter()
+                    .collect(),
+            ),
+            telling: Telling::Ensuring,
             conditions: vec![
                 Condition::new(
                     Kind::Accepted,

@@ -3,10 +3,12 @@
 //! `trigger` feeds `queue`, `reconcile` handles one Service, everything else serves them.
 
 mod aim;
+mod begin;
 pub mod caches;
 mod ensure;
 pub mod events;
 mod finalizer;
+pub mod inbox;
 pub mod memory;
 pub mod orphans;
 mod publish;
@@ -22,7 +24,7 @@ pub mod writes;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -31,9 +33,7 @@ use std::{
 use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use rand::Rng;
-use roadstead_core::{
-    ClusterUid, LoadBalancerProvider, NamespacedName, ProviderName, Published, Retry, chain,
-};
+use roadstead_core::{ClusterUid, LoadBalancerProvider, NamespacedName, ProviderName};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +49,7 @@ use crate::{
         class::Classes,
         conditions::Kind,
         intent::{self, Traits},
-        request, status,
+        status,
     },
 };
 
@@ -97,6 +97,8 @@ pub struct Context {
     events: Events,
     metrics: Arc<Metrics>,
     acting: AtomicBool,
+    /// Providers that could not be told what is published, and why.
+    unrestored: Mutex<BTreeMap<ProviderName, String>>,
 }
 
 /// Why the controller stopped.
@@ -135,12 +137,10 @@ impl Controller {
             orphanage,
             shutdown_grace,
         } = settings;
-        let traits = providers.iter().map(|provider| Traits {
-            name: provider.name(),
-            vocabulary: provider.vocabulary(),
-            outlives_service: provider.outlives_service(),
-        });
-        let traits = traits.collect();
+        let traits = providers
+            .iter()
+            .map(|provider| Traits::of(&**provider))
+            .collect();
         let providers = providers.into_iter().map(|provider| {
             let fenced: Arc<dyn LoadBalancerProvider> =
                 Arc::new(Fenced::new(provider, leadership.clone()));
@@ -164,6 +164,7 @@ impl Controller {
             events,
             metrics,
             acting: AtomicBool::new(false),
+            unrestored: Mutex::default(),
         });
         Self {
             context,
@@ -209,32 +210,32 @@ impl Controller {
 
     async fn act(&self, shutdown: &CancellationToken) -> Stopped {
         let context = &self.context;
-        let mut leadership = self.leadership.clone();
         tokio::select! {
             () = shutdown.cancelled() => return Stopped::Asked,
-            () = async { leadership.acquired().await; context.caches.synced().await } => {}
-        }
-        context.acting.store(true, Ordering::Relaxed);
-        let nodes = context.caches.nodes();
-        context.nodes.select(&nodes);
-        if context.needs_provider_ids() {
-            context.nodes.tell_unidentified(&nodes, &context.events);
+            () = self.stand_by() => {}
+            // What arrives while somebody else acts is in the caches; all of it is looked at afterwards.
+            () = async { loop { context.caches.inbox.take().await; } } => {}
         }
         tokio::select! {
             () = shutdown.cancelled() => return Stopped::Asked,
-            () = context.restore() => {}
+            () = context.begin() => {}
         }
-        let follow = context.nodes.follow(
-            &context.caches,
-            &context.events,
-            context.needs_provider_ids(),
-        );
+        let needs_provider_ids = context.needs_provider_ids();
+        let sweep = orphans::sweep_until(context, shutdown, self.shutdown_grace);
+        let work =
+            async { tokio::join!(trigger::run(context, shutdown, self.shutdown_grace), sweep) };
         tokio::select! {
-            () = trigger::run(context, shutdown, self.shutdown_grace) => {}
-            () = follow => {}
-            () = orphans::sweep_forever(context) => {}
+            _ = work => {}
+            () = context.nodes.follow(&context.caches, &context.events, needs_provider_ids) => {}
+            () = context.restore_the_rest() => {}
         }
         Stopped::Asked
+    }
+
+    async fn stand_by(&self) {
+        let mut leadership = self.leadership.clone();
+        leadership.acquired().await;
+        self.context.caches.synced().await;
     }
 }
 
@@ -259,37 +260,10 @@ impl Context {
         Instant::now() + self.resync.mul_f64(jitter)
     }
 
-    /// Tells every provider which addresses Services already carry; tried until each has taken it, because what it
-    /// does not know of it might give to somebody else.
-    async fn restore(&self) {
-        let services = self.caches.services();
-        for provider in &self.providers {
-            let published: Vec<Published> = services
-                .iter()
-                .filter_map(|service| self.published(service, provider.name()))
-                .collect();
-            let key = NamespacedName::new("", provider.name().as_str());
-            while let Err(error) = provider.restore(&published).await {
-                tracing::warn!(provider = %provider.name(), error = %chain(&error), "restoring addresses failed; trying again");
-                let wait = self.retries.failed(key.clone(), Retry::Backoff);
-                tokio::time::sleep(wait.unwrap_or(self.resync)).await;
-            }
-            self.retries.forget(&key);
-        }
-    }
-
-    fn published(&self, service: &Service, provider: ProviderName) -> Option<Published> {
-        let theirs = self.classes.provider_of(service) == Some(provider)
-            || intent::has_finalizer(service, provider);
-        let addresses = status::addresses(service);
-        if !theirs || addresses.is_empty() {
-            return None;
-        }
-        Some(Published {
-            id: request::id_of(&self.cluster, service)?,
-            service: request::name_of(service),
-            addresses,
-        })
+    /// The providers that run.
+    #[must_use]
+    pub fn providers(&self) -> &[ProviderName] {
+        self.classes.providers()
     }
 
     /// The watched objects.

@@ -4,9 +4,10 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Service;
+use kube::ResourceExt;
 use roadstead_core::{
     Error as ProviderError, ErrorKind, LoadBalancerProvider, NamespacedName, ProviderName,
-    Released, Retry, Typo, chain,
+    Released, Retry, Typo,
 };
 use tokio::time::Instant;
 
@@ -19,6 +20,7 @@ use super::{
     report::Reporter,
     writes,
 };
+use crate::explain::explain;
 use crate::service::{
     intent::{self, Intent},
     status::Desired,
@@ -40,7 +42,8 @@ pub(super) struct Since {
     pub(super) due_since: Instant,
 }
 
-/// How long an API server that took no write is left in peace at most: when it is back, everything waits for it.
+/// How long an API server that cannot be reached is left in peace at most: when it is back, everything waits for it.
+/// One that refuses (a permission is missing) is asked with full backoff.
 const API_PATIENCE: Duration = Duration::from_secs(15);
 
 /// How soon to look again when somebody else was quicker to write.
@@ -71,7 +74,13 @@ async fn attempt(
     if context.memory.is_behind(key, &service) {
         return Ok(Verdict::quiet("behind"));
     }
-    let held = context.memory.held(key).map(|(provider, _)| provider);
+    let held = match context.memory.held(key) {
+        // Of a predecessor that had the same name.
+        Some((_, id)) if service.uid().as_deref() != Some(id.owner.as_str()) => {
+            return Ok(vanished(context, key).await);
+        }
+        held => held.map(|(provider, _)| provider),
+    };
     let intent = intent::intent(
         &service,
         &context.cluster,
@@ -119,14 +128,18 @@ async fn vanished(context: &Context, key: &NamespacedName) -> Verdict {
     let Some(provider) = context.provider(name) else {
         return Verdict::quiet("gone");
     };
+    if context.memory.is_swept(&id) {
+        return Verdict::after("waiting", SOON);
+    }
     match provider.release(&id).await {
         Ok(Released::Gone) => {
             tracing::info!(provider = %name, "released a load balancer whose Service vanished");
             context.forget(key);
-            Verdict::quiet("gone")
+            // There may be another Service of the name by now.
+            Verdict::after("gone", Duration::ZERO)
         }
         Ok(Released::InProgress { retry_after, .. }) => Verdict::after("releasing", retry_after),
-        Err(error) => context.failed(key, &error),
+        Err(error) => context.release_failed(key, &error),
     }
 }
 
@@ -136,21 +149,32 @@ async fn withdraw(
     key: &NamespacedName,
     service: &Service,
 ) -> writes::Result<Verdict> {
-    say(context, key, service, &Desired::default(), true).await?;
+    say(context, key, service, &Desired::nothing(), true).await?;
     context.retries.forget(key);
     Ok(Verdict::quiet("withdrawn"))
 }
 
-/// A write did not happen. The provider's part is done or will be found done: only the write is tried again.
+/// A write did not happen. The next attempt finds the provider's part done, and writes.
 fn unwritten(context: &Context, key: &NamespacedName, error: &writes::Error) -> Verdict {
     match error {
-        writes::Error::Stale { .. } => Verdict::after("conflict", SOON),
+        writes::Error::Stale { .. } => Verdict::after("stale", SOON),
         writes::Error::Gone { .. } => Verdict::quiet("gone"),
         writes::Error::NotLeading { .. } => Verdict::quiet("not-leading"),
         writes::Error::Refused { .. } | writes::Error::Timeout { .. } => {
-            tracing::warn!(error = %chain(error), "the API server took no write; trying again");
-            let wait = context.retries.failed(key.clone(), Retry::Backoff);
-            Verdict::after("api-error", wait.unwrap_or(API_PATIENCE).min(API_PATIENCE))
+            tracing::warn!(
+                error = explain(error),
+                "the API server took no write; trying again"
+            );
+            let wait = context
+                .retries
+                .failed(key.clone(), Retry::Backoff)
+                .unwrap_or(API_PATIENCE);
+            let wait = if error.is_refusal() {
+                wait
+            } else {
+                wait.min(API_PATIENCE)
+            };
+            Verdict::after("api-error", wait)
         }
     }
 }
@@ -194,7 +218,7 @@ impl Context {
         service: &'a Service,
         provider: ProviderName,
         typos: &'a [Typo],
-        remark: Option<&'a str>,
+        without_nodes: bool,
     ) -> Reporter<'a> {
         Reporter {
             service,
@@ -203,7 +227,7 @@ impl Context {
             reports_health: self
                 .provider(provider)
                 .is_some_and(LoadBalancerProvider::reports_health),
-            remark,
+            without_nodes,
         }
     }
 
@@ -215,6 +239,22 @@ impl Context {
                 kind => kind.label(),
             },
             again: wait.map(|wait| Instant::now() + wait),
+        }
+    }
+
+    /// As [`failed`](Self::failed), for a release: it is tried until it succeeds, whatever the error, because no edit of
+    /// the Service can help any more.
+    pub(super) fn release_failed(&self, key: &NamespacedName, error: &ProviderError) -> Verdict {
+        let retry = match error.retry() {
+            Retry::OnChange => Retry::Backoff,
+            retry @ (Retry::After(_) | Retry::Backoff) => retry,
+        };
+        Verdict {
+            outcome: error.kind().label(),
+            again: self
+                .retries
+                .failed(key.clone(), retry)
+                .map(|wait| Instant::now() + wait),
         }
     }
 

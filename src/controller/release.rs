@@ -9,7 +9,7 @@ use super::{
     events::Said,
     finalizer,
     publish::{publish, say},
-    reconcile::Verdict,
+    reconcile::{SOON, Verdict},
     report::Reporter,
     writes,
 };
@@ -30,10 +30,15 @@ pub(super) async fn release(
     let Some(provider) = context.provider(name) else {
         return Ok(Verdict::quiet("ignored"));
     };
+    if context.memory.is_swept(id) {
+        return Ok(Verdict::after("waiting", SOON));
+    }
+    let typos = context.typos(service, name);
     let mut latest = None;
-    // Nobody may be sent to an address that is about to be somebody else's.
-    if !status::addresses(service).is_empty() {
-        let reporter = context.reporter(service, name, &[], None);
+    // Nobody may be sent to an address that is about to be somebody else's. (One that is there after a change of class
+    // was written by whoever answers to the new one: only the API server's own clearing lies between the two.)
+    if why != Why::ClassChanged && !status::addresses(service).is_empty() {
+        let reporter = context.reporter(service, name, &typos, false);
         latest = publish(
             context,
             key,
@@ -45,17 +50,18 @@ pub(super) async fn release(
         .await?;
     }
     let service = latest.as_ref().unwrap_or(service);
-    let reporter = context.reporter(service, name, &[], None);
+    let reporter = context.reporter(service, name, &typos, false);
     match provider.release(id).await {
         Ok(Released::Gone) => {
             released(context, key, &reporter, why).await?;
-            Ok(Verdict::quiet("released"))
+            // Another class may have been waiting for this.
+            Ok(Verdict::after("released", SOON))
         }
         Ok(Released::InProgress {
             waiting_for,
             retry_after,
         }) => {
-            let desired = reporter.releasing(Some(&waiting_for));
+            let desired = leaving_addresses(reporter.releasing(Some(&waiting_for)), why);
             let written =
                 publish(context, key, &reporter, &desired, &Plan::default(), false).await?;
             context.retries.forget(key);
@@ -64,16 +70,26 @@ pub(super) async fn release(
             Ok(verdict)
         }
         Err(error) => {
-            let desired = reporter.release_failed(&error);
+            let desired = leaving_addresses(reporter.release_failed(&error), why);
             let written =
                 publish(context, key, &reporter, &desired, &Plan::default(), false).await?;
             if written.is_some() {
                 tracing::warn!(provider = %name, error = %chain(&error), "releasing failed");
             }
-            let verdict = context.failed(key, &error);
+            let verdict = context.release_failed(key, &error);
             context.rest(key, written.as_ref().unwrap_or(service), aim, verdict.again);
             Ok(verdict)
         }
+    }
+}
+
+fn leaving_addresses(desired: Desired, why: Why) -> Desired {
+    match why {
+        Why::ClassChanged => Desired {
+            addresses: None,
+            ..desired
+        },
+        Why::Deleted | Why::TypeChanged => desired,
     }
 }
 
@@ -92,7 +108,7 @@ async fn released(
                 context,
                 key,
                 service,
-                &Desired::default(),
+                &Desired::nothing(),
                 !reporter.reports_health,
             )
             .await?

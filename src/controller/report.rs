@@ -5,7 +5,8 @@ use roadstead_core::{Error, Outcome, ProviderName, Typo, chain};
 
 use crate::service::{
     conditions::{Condition, Holds, Kind, Reason},
-    status::{self, Desired},
+    nodes::NO_NODES,
+    status::{self, Desired, Telling},
 };
 
 /// Everything that an answer is put into words with.
@@ -19,8 +20,8 @@ pub struct Reporter<'a> {
     pub typos: &'a [Typo],
     /// Whether the provider itself says how targets fare.
     pub reports_health: bool,
-    /// What is remarkable about the targets, if anything is.
-    pub remark: Option<&'a str>,
+    /// Whether no node is eligible to receive traffic.
+    pub without_nodes: bool,
 }
 
 // === impl Reporter ===
@@ -30,7 +31,13 @@ impl Reporter<'_> {
     #[must_use]
     pub fn ready(&self, outcome: &Outcome) -> Desired {
         let mut message = format!("serving at {}", list(&outcome.addresses));
-        for note in outcome.notes.iter().map(String::as_str).chain(self.remark) {
+        let without_nodes = self.without_nodes.then_some(NO_NODES);
+        for note in outcome
+            .notes
+            .iter()
+            .map(String::as_str)
+            .chain(without_nodes)
+        {
             message.push_str("; ");
             message.push_str(note);
         }
@@ -49,12 +56,20 @@ impl Reporter<'_> {
     /// The provider takes its time, and nothing is known yet.
     #[must_use]
     pub fn taking_long(&self) -> Desired {
-        let waiting_for = format!("the {} provider to make the load balancer", self.provider);
+        self.waiting(&format!(
+            "the {} provider to make the load balancer",
+            self.provider
+        ))
+    }
+
+    /// Something else must come first; what exists stays as it is.
+    #[must_use]
+    pub fn waiting(&self, waiting_for: &str) -> Desired {
         let outcome = Outcome {
             addresses: status::addresses(self.service),
             ..Outcome::default()
         };
-        let mut desired = self.pending(&outcome, &waiting_for);
+        let mut desired = self.pending(&outcome, waiting_for);
         desired.conditions.extend(self.health_as_written());
         desired
     }
@@ -121,15 +136,17 @@ impl Reporter<'_> {
 
     fn without_address(&self, programmed: Condition) -> Desired {
         Desired {
-            addresses: Vec::new(),
+            addresses: Some(Vec::new()),
             conditions: vec![self.accepted(), programmed],
+            telling: Telling::Releasing,
         }
     }
 
     fn as_it_is(&self, accepted: Condition, programmed: Condition) -> Desired {
         let mut desired = Desired {
-            addresses: status::addresses(self.service),
+            addresses: Some(status::addresses(self.service)),
             conditions: vec![accepted, programmed],
+            telling: self.telling(),
         };
         desired.conditions.extend(self.health_as_written());
         desired
@@ -146,8 +163,17 @@ impl Reporter<'_> {
             Condition::new(Kind::Healthy, holds, reason, health.message.clone())
         }));
         Desired {
-            addresses: outcome.addresses.clone(),
+            addresses: Some(outcome.addresses.clone()),
             conditions,
+            telling: self.telling(),
+        }
+    }
+
+    fn telling(&self) -> Telling {
+        if self.without_nodes {
+            Telling::WithoutNodes
+        } else {
+            Telling::Ensuring
         }
     }
 

@@ -86,14 +86,8 @@ impl NodeTargets {
 
     /// Selects anew; true if the selection changed.
     pub fn select(&self, nodes: &[Arc<Node>]) -> bool {
-        let select = |needs_provider_id| {
-            let mut targets: Vec<Target> = nodes
-                .iter()
-                .filter_map(|node| nodes::target(node, needs_provider_id).ok())
-                .collect();
-            targets.sort();
-            targets
-        };
+        let select =
+            |needs_provider_id| nodes::select(nodes.iter().map(AsRef::as_ref), needs_provider_id);
         let (identified, all) = (select(true), select(false));
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = *current.identified != *identified || *current.all != *all;
@@ -132,7 +126,8 @@ impl NodeTargets {
             .filter(|node| nodes::target(node, true) == Err(Skipped::NoProviderId))
             .collect();
         let uid = |node: &Node| node.metadata.uid.clone().unwrap_or_default();
-        told.retain(|known| unidentified.iter().any(|node| uid(node) == *known));
+        let uids: HashSet<String> = unidentified.iter().map(|node| uid(node)).collect();
+        told.retain(|known| uids.contains(known));
         for node in unidentified {
             if told.insert(uid(node)) {
                 events.of_node(

@@ -6,21 +6,24 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use roadstead_core::{NamespacedName, Retry};
 use tokio::{
     task::{Id, JoinError, JoinSet},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
     Context,
-    caches::Arrivals,
+    inbox::Arrivals,
     queue::{Cause, Queue},
     reconcile::{Verdict, reconcile},
 };
 
-/// After so many new tasks the others get a turn: ten thousand Services that need nothing are looked at with a few
+/// After so many new tasks those that run get a turn: ten thousand Services that need nothing are looked at with a few
 /// hundred tasks in memory at a time.
 const BATCH: usize = 64;
+
+/// How long that turn is: enough for a batch that needs nothing, too short to be felt behind one that waits.
+const TURN: Duration = Duration::from_millis(5);
 
 /// Runs until `shutdown`; then what runs has `grace` to end.
 pub(super) async fn run(context: &Arc<Context>, shutdown: &CancellationToken, grace: Duration) {
@@ -34,7 +37,7 @@ pub(super) async fn run(context: &Arc<Context>, shutdown: &CancellationToken, gr
     dispatch.everything();
     loop {
         dispatch.start_due().await;
-        context.metrics.queue_depth(dispatch.queue.depth());
+        dispatch.measure();
         let next_due = dispatch.queue.next_due();
         tokio::select! {
             () = shutdown.cancelled() => break,
@@ -75,10 +78,28 @@ impl Dispatch {
             self.keys.insert(handle.id(), key);
             started += 1;
             if started % BATCH == 0 {
-                tokio::task::yield_now().await;
-                while let Some(ended) = self.tasks.try_join_next_with_id() {
-                    self.ended(ended);
-                }
+                self.catch_up().await;
+            }
+        }
+    }
+
+    /// What waits: for its turn, for the API server, or for its provider.
+    fn measure(&self) {
+        self.context
+            .metrics
+            .queue_depth(self.queue.depth() + self.tasks.len());
+    }
+
+    /// Lets what was begun get somewhere before more is begun: to its end, or to a wait for somebody else.
+    async fn catch_up(&mut self) {
+        self.measure();
+        let context = Arc::clone(&self.context);
+        context.writes.breathe().await;
+        let enough = Instant::now() + TURN;
+        while self.tasks.len() > BATCH {
+            match timeout_at(enough, self.tasks.join_next_with_id()).await {
+                Ok(Some(ended)) => self.ended(ended),
+                Ok(None) | Err(_) => return,
             }
         }
     }

@@ -1,16 +1,20 @@
 //! How does anything get written to the API server? Few at a time, with a deadline, and only while this process leads.
 //! Decides nothing.
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::{Service, ServiceStatus};
 use kube::{
     Api, Client, ResourceExt,
-    api::{ObjectMeta, PartialObjectMeta, Patch, PatchParams, PostParams},
+    api::{ListParams, ObjectMeta, PartialObjectMeta, Patch, PatchParams, PostParams},
 };
 use roadstead_core::NamespacedName;
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use crate::leader::Leadership;
 
@@ -21,7 +25,13 @@ pub const FIELD_MANAGER: &str = "roadstead";
 const PARALLEL: usize = 32;
 
 /// The same for events, which nobody waits for.
-const PARALLEL_EVENTS: usize = 4;
+pub(super) const PARALLEL_EVENTS: usize = 4;
+
+/// How many Services are listed at a time.
+const PAGE: u32 = 500;
+
+/// So many writes may wait before nothing new is begun.
+const CROWD: usize = 8 * PARALLEL;
 
 /// How long a write may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -32,6 +42,9 @@ pub struct Writes {
     leadership: Leadership,
     permits: Semaphore,
     event_permits: Semaphore,
+    /// How many writes wait for a permit, and a sign whenever one has got it.
+    waiting: AtomicUsize,
+    moved: Notify,
 }
 
 /// A write that did not happen, or whose answer did not come.
@@ -75,6 +88,26 @@ pub enum Error {
 /// `Result` with this module's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+// === impl Error ===
+
+impl Error {
+    /// True if the API server took the request and said no: it will say so again.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused {
+                source: kube::Error::Api(status),
+                ..
+            } => (400..500).contains(&status.code),
+            Self::Refused { .. }
+            | Self::NotLeading { .. }
+            | Self::Stale { .. }
+            | Self::Gone { .. }
+            | Self::Timeout { .. } => false,
+        }
+    }
+}
+
 // === impl Writes ===
 
 impl fmt::Debug for Writes {
@@ -94,6 +127,15 @@ impl Writes {
             leadership,
             permits: Semaphore::new(PARALLEL),
             event_permits: Semaphore::new(PARALLEL_EVENTS),
+            waiting: AtomicUsize::new(0),
+            moved: Notify::new(),
+        }
+    }
+
+    /// Waits while many writes wait: who comes now would only wait with them, and take memory for it.
+    pub async fn breathe(&self) {
+        while self.waiting.load(Ordering::Relaxed) > CROWD {
+            self.moved.notified().await;
         }
     }
 
@@ -146,21 +188,34 @@ impl Writes {
         Ok(())
     }
 
-    /// The metadata of every Service of `namespace`, or of all, as the API server has it now. Reads only.
+    /// The metadata of the Services of `namespace`, or of all, as the API server has it now; only those that `fields`
+    /// selects. Reads only.
     pub async fn services_now(
         &self,
         namespace: Option<&str>,
+        fields: &str,
     ) -> Result<Vec<PartialObjectMeta<Service>>> {
         let api = match namespace {
             Some(namespace) => Api::<Service>::namespaced(self.client.clone(), namespace),
             None => Api::all(self.client.clone()),
         };
-        let what = || "listing services".to_owned();
-        let params = kube::api::ListParams::default();
-        Ok(self
-            .call(&self.permits, what, api.list_metadata(&params))
-            .await?
-            .items)
+        let mut params = ListParams::default().fields(fields).limit(PAGE);
+        let mut services = Vec::new();
+        loop {
+            let what = || "listing services".to_owned();
+            let mut page = self
+                .call(&self.permits, what, api.list_metadata(&params))
+                .await?;
+            services.extend(page.items.drain(..).map(|mut service| {
+                service.metadata.managed_fields = None;
+                service.metadata.annotations = None;
+                service
+            }));
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params = params.continue_token(&token),
+                None => return Ok(services),
+            }
+        }
     }
 
     fn services(&self, service: &Service) -> Api<Service> {
@@ -174,7 +229,10 @@ impl Writes {
         what: impl Fn() -> String,
         call: impl Future<Output = kube::Result<T>>,
     ) -> Result<T> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let permit = permits.acquire().await;
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.moved.notify_one();
         // After the wait for a permit: much may have happened during it.
         if !self.leadership.is_current() {
             return Err(Error::NotLeading { what: what() });

@@ -20,6 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Leadership, LeaseConfig, State};
+use crate::explain::explain;
 
 /// Takes part in the election.
 pub struct Candidate {
@@ -32,7 +33,12 @@ pub struct Candidate {
 struct Observed {
     lease: Option<Lease>,
     since: Instant,
+    /// How long whoever held it before it vanished may still act.
+    held_for: Option<Duration>,
 }
+
+/// How often a renewal is tried before leadership ends.
+const ATTEMPTS: u32 = 3;
 
 /// The API server did not take a write of the Lease.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +47,10 @@ enum Error {
     Conflict,
     #[error("no answer in time")]
     Timeout,
-    #[error(transparent)]
-    Api(kube::Error),
+    #[error("the API server refused, or did not answer")]
+    Api(#[source] kube::Error),
+    #[error("the API server refused, or did not answer")]
+    Watch(#[source] watcher::Error),
 }
 
 // === impl Candidate ===
@@ -61,13 +69,12 @@ impl Candidate {
 
     /// Takes part until `vacate` (then hands over at once if it leads) or until leadership is lost.
     pub async fn run(self, vacate: CancellationToken) {
-        let observed = tokio::select! {
-            observed = self.stand_by() => observed,
+        let (mut lease, until) = tokio::select! {
+            claimed = self.stand_by() => claimed,
             () = vacate.cancelled() => return,
         };
         tracing::info!(lease = %self.config.name, identity = %self.config.identity, "leading");
-        let mut lease = observed;
-        if self.lead(&mut lease, &vacate).await {
+        if self.lead(&mut lease, until, &vacate).await {
             self.vacate(lease).await;
         } else {
             tracing::error!(lease = %self.config.name, "leadership lost");
@@ -75,12 +82,9 @@ impl Candidate {
         }
     }
 
-    /// Watches the Lease until it is ours.
-    async fn stand_by(&self) -> Lease {
-        let mut observed = Observed {
-            lease: self.read().await,
-            since: Instant::now(),
-        };
+    /// Watches the Lease until it is ours, and until when that lets this process act.
+    async fn stand_by(&self) -> (Lease, Instant) {
+        let mut observed = Observed::new(self.read().await);
         let mut changes = pin!(self.changes());
         loop {
             self.announce_holder(&observed);
@@ -90,8 +94,7 @@ impl Candidate {
                     let asked = Instant::now();
                     match self.claim(observed.lease.as_ref()).await {
                         Ok(lease) => {
-                            self.leading_since(asked);
-                            return lease;
+                            return (lease, self.leading_since(asked));
                         }
                         Err(error) => {
                             if !matches!(error, Error::Conflict) {
@@ -107,8 +110,12 @@ impl Candidate {
     }
 
     /// Renews until told to vacate (true) or until leadership is lost (false).
-    async fn lead(&self, lease: &mut Lease, vacate: &CancellationToken) -> bool {
-        let mut until = Instant::now() + self.config.renew_deadline;
+    async fn lead(
+        &self,
+        lease: &mut Lease,
+        mut until: Instant,
+        vacate: &CancellationToken,
+    ) -> bool {
         let mut next = Instant::now() + self.config.retry_period;
         loop {
             tokio::select! {
@@ -120,23 +127,28 @@ impl Candidate {
                 return false;
             }
             next = asked + self.config.retry_period;
-            match timeout(until - asked, self.renew(lease)).await {
+            // One attempt never takes all the time there is: a connection that died silently leaves room for another.
+            let patience = (self.config.renew_deadline / ATTEMPTS).min(until - asked);
+            match timeout(patience, self.renew(lease)).await {
                 Ok(Ok(renewed)) => {
                     *lease = renewed;
                     until = self.leading_since(asked);
                 }
-                Ok(Err(Error::Conflict)) => match self.read().await {
-                    // Somebody edited it by hand; it is still ours.
-                    Some(edited) if holder(&edited) == Some(&self.config.identity) => {
+                Ok(Err(Error::Conflict)) => match timeout(until - asked, self.read()).await {
+                    // Somebody edited it by hand, or our own write arrived and its answer did not; it is still ours.
+                    Ok(Some(edited)) if holder(&edited) == Some(&self.config.identity) => {
                         *lease = edited;
                         next = asked;
                     }
                     _ => return false,
                 },
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, lease = %self.config.name, "renewing the lease failed");
+                    tracing::warn!(error = explain(&error), lease = %self.config.name, "renewing the lease failed");
                 }
-                Err(_elapsed) => return false,
+                Err(_elapsed) => {
+                    tracing::warn!(lease = %self.config.name, ?patience, "renewing the lease takes too long; trying again");
+                    next = asked;
+                }
             }
         }
     }
@@ -157,7 +169,7 @@ impl Candidate {
         match self.replace(&vacated).await {
             Ok(_) => tracing::info!(lease = %self.config.name, "handed the lease over"),
             Err(error) => {
-                tracing::warn!(%error, lease = %self.config.name, "handing the lease over failed");
+                tracing::warn!(error = explain(&error), lease = %self.config.name, "handing the lease over failed");
             }
         }
     }
@@ -188,13 +200,14 @@ impl Candidate {
 
     /// Says why this process cannot stand for election, in the log and to whoever asks whether it is ready.
     fn troubled(&self, act: &str, error: &Error) {
-        tracing::warn!(%error, lease = %self.config.name, "{act} the lease failed; trying again");
+        let told = format!("{act} the lease {}: {}", self.config.name, explain(error));
         self.state.send_if_modified(|state| match state {
-            State::Standby { trouble, .. } => {
-                *trouble = Some(format!("{act} the lease {}: {error}", self.config.name));
+            State::Standby { trouble, .. } if trouble.as_deref() != Some(&told) => {
+                tracing::warn!("{told}; trying again");
+                *trouble = Some(told);
                 true
             }
-            State::Leading { .. } | State::Lost => false,
+            State::Standby { .. } | State::Leading { .. } | State::Lost => false,
         });
     }
 
@@ -202,7 +215,11 @@ impl Candidate {
     fn changes(&self) -> impl Stream<Item = Option<Lease>> {
         watcher::watch_object(self.api.clone(), &self.config.name)
             .default_backoff()
-            .filter_map(|change| std::future::ready(change.ok()))
+            .filter_map(|change| {
+                let change =
+                    change.map_err(|error| self.troubled("watching", &Error::Watch(error)));
+                std::future::ready(change.ok())
+            })
     }
 
     async fn read(&self) -> Option<Lease> {
@@ -299,36 +316,47 @@ fn holder(lease: &Lease) -> Option<&String> {
 // === impl Observed ===
 
 impl Observed {
+    fn new(lease: Option<Lease>) -> Self {
+        Self {
+            lease,
+            since: Instant::now(),
+            held_for: None,
+        }
+    }
+
     fn see(&mut self, lease: Option<Lease>) {
         let version = |lease: &Option<Lease>| {
             lease
                 .as_ref()
                 .and_then(|lease| lease.metadata.resource_version.clone())
         };
-        if version(&lease) != version(&self.lease) {
-            self.since = Instant::now();
-            self.lease = lease;
+        if version(&lease) == version(&self.lease) {
+            return;
         }
+        // A Lease that is deleted while it is held leaves a leader behind who does not know it yet.
+        let deleted = lease
+            .is_none()
+            .then(|| self.lease.as_ref().and_then(held_for));
+        self.held_for = deleted.flatten();
+        self.since = Instant::now();
+        self.lease = lease;
     }
 
     /// When the Lease may be claimed: at once if nobody holds it, else when its holder was silent for the time it asked for.
     fn free_at(&self, config: &LeaseConfig) -> Instant {
-        let Some(lease) = &self.lease else {
-            return self.since;
+        let held_for = match &self.lease {
+            None => self.held_for,
+            Some(lease) => holder(lease).map(|_| held_for(lease).unwrap_or(config.duration)),
         };
-        if holder(lease).is_none() {
-            self.since
-        } else {
-            let seconds = lease
-                .spec
-                .as_ref()
-                .and_then(|spec| spec.lease_duration_seconds);
-            let asked = seconds
-                .and_then(|s| u64::try_from(s).ok())
-                .map(Duration::from_secs);
-            self.since + asked.unwrap_or(config.duration)
-        }
+        self.since + held_for.unwrap_or_default()
     }
+}
+
+/// How long the holder of `lease` asked the others to wait; `None` if nobody holds it, or if it does not say.
+fn held_for(lease: &Lease) -> Option<Duration> {
+    holder(lease)?;
+    let seconds = lease.spec.as_ref()?.lease_duration_seconds?;
+    u64::try_from(seconds).ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]
@@ -366,10 +394,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_holder_is_waited_out_from_when_it_was_last_heard() {
         let start = Instant::now();
-        let mut observed = Observed {
-            lease: Some(lease("other", "1")),
-            since: start,
-        };
+        let mut observed = Observed::new(Some(lease("other", "1")));
         tokio::time::advance(Duration::from_secs(9)).await;
         observed.see(Some(lease("other", "1")));
         assert_eq!(
@@ -388,6 +413,19 @@ mod tests {
             observed.free_at(&config()),
             Instant::now(),
             "a vacated lease is free at once"
+        );
+        observed.see(None);
+        assert_eq!(
+            observed.free_at(&config()),
+            Instant::now(),
+            "and so is one that nobody held"
+        );
+        observed.see(Some(lease("other", "5")));
+        observed.see(None);
+        assert_eq!(
+            observed.free_at(&config()),
+            Instant::now() + Duration::from_secs(15),
+            "whoever held a deleted lease may still act"
         );
     }
 }

@@ -30,7 +30,7 @@ pub enum ClassError {
     Malformed(String),
     /// The API server refuses such a class, so no Service can carry it.
     #[error(
-        "{0:?} cannot be a load balancer class; it is a label-like name with a prefix, for example example.com/internal"
+        "{0:?} cannot be a load balancer class; one is made of letters, digits and -_. and may have a prefix, for example example.com/internal"
     )]
     NotAClass(String),
     /// It names a provider that does not run.
@@ -57,7 +57,7 @@ impl FromStr for ClassMapping {
         match text.split_once('=') {
             Some((class, provider)) if !class.is_empty() && !provider.is_empty() => {
                 let legal = |c: char| c.is_ascii_alphanumeric() || "/-_.".contains(c);
-                if class.contains('/') && class.chars().all(legal) {
+                if class.chars().all(legal) {
                     Ok(Self {
                         class: class.to_owned(),
                         provider: provider.to_owned(),
@@ -193,7 +193,7 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("add --provider aws"), "{error}");
-        for bad in ["x", "=mock", "a=", "nlb=mock", "a b/c=mock"] {
+        for bad in ["x", "=mock", "a=", "a b/c=mock", "nlb!=mock"] {
             assert!(bad.parse::<ClassMapping>().is_err(), "{bad:?}");
         }
     }

@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::core::v1::Service;
 use roadstead_core::{
-    ClusterUid, LoadBalancer, LoadBalancerId, Problem, ProviderName, Typo, Vocabulary,
+    ClusterUid, LoadBalancer, LoadBalancerId, LoadBalancerProvider, Problem, ProviderName,
+    Published, Typo, Vocabulary,
 };
 
 use super::{annotations, class::Classes, conditions::Kind, request, status};
@@ -64,6 +65,18 @@ pub struct Traits {
     pub outlives_service: bool,
 }
 
+impl Traits {
+    /// What `provider` is known for.
+    #[must_use]
+    pub fn of(provider: &dyn LoadBalancerProvider) -> Self {
+        Self {
+            name: provider.name(),
+            vocabulary: provider.vocabulary(),
+            outlives_service: provider.outlives_service(),
+        }
+    }
+}
+
 /// The finalizer of a provider.
 #[must_use]
 pub fn finalizer(provider: ProviderName) -> String {
@@ -116,6 +129,26 @@ pub fn intent(
         None if left_behind(service) => Intent::Withdraw,
         None => Intent::Ignore,
     }
+}
+
+/// What `service` carries of `provider`'s, before anybody asked it for anything; `None` if nothing.
+#[must_use]
+pub fn published(
+    service: &Service,
+    cluster: &ClusterUid,
+    classes: &Classes,
+    provider: ProviderName,
+) -> Option<Published> {
+    let theirs = classes.provider_of(service) == Some(provider) || has_finalizer(service, provider);
+    let addresses = status::addresses(service);
+    if !theirs || addresses.is_empty() {
+        return None;
+    }
+    Some(Published {
+        id: request::id_of(cluster, service)?,
+        service: request::name_of(service),
+        addresses,
+    })
 }
 
 /// The annotations of `service` that are typos.

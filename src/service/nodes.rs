@@ -11,6 +11,9 @@ pub const EXCLUDE_LABEL: &str = "node.kubernetes.io/exclude-from-external-load-b
 /// Taints of a node that is about to go: it is drained before its machine is.
 pub const GOING_TAINTS: [&str; 2] = ["ToBeDeletedByClusterAutoscaler", "karpenter.sh/disrupted"];
 
+/// What a Service is told while no node is eligible.
+pub const NO_NODES: &str = "no node is eligible to receive traffic, so the targets stay as they were; see kubectl get nodes";
+
 /// Why a node is no target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Skipped {
@@ -57,6 +60,19 @@ pub fn target(node: &Node, needs_provider_id: bool) -> Result<Target, Skipped> {
         addresses: addresses(node),
         port: None,
     })
+}
+
+/// The targets among `nodes`, sorted.
+pub fn select<'n>(
+    nodes: impl IntoIterator<Item = &'n Node>,
+    needs_provider_id: bool,
+) -> Vec<Target> {
+    let mut targets: Vec<Target> = nodes
+        .into_iter()
+        .filter_map(|node| target(node, needs_provider_id).ok())
+        .collect();
+    targets.sort();
+    targets
 }
 
 /// The node's own addresses: internal ones, as a load balancer beside it sees them.

@@ -1,5 +1,7 @@
 //! What shall a Service's status say, and does it say so already? Compared as the API server stores it. Pure.
 
+use std::hash::{Hash, Hasher};
+
 use k8s_openapi::{
     api::core::v1::{LoadBalancerIngress, LoadBalancerStatus, PortStatus, Service, ServiceStatus},
     apimachinery::pkg::apis::meta::v1::{Condition as KubeCondition, Time},
@@ -12,10 +14,32 @@ use super::conditions::{Condition, Kind};
 /// Our part of a Service's status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Desired {
-    /// Where clients reach it, in the provider's order.
-    pub addresses: Vec<Address>,
+    /// Where clients reach it, in the provider's order; `None`: no word of ours, what others wrote stays.
+    pub addresses: Option<Vec<Address>>,
     /// The conditions we write; one that is not listed is withdrawn if it is ours.
     pub conditions: Vec<Condition>,
+    /// What the events of a change are to say besides.
+    pub telling: Telling,
+}
+
+/// What a change is about, for its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// A load balancer that is made or kept.
+    #[default]
+    Ensuring,
+    /// The same, and no node is eligible.
+    WithoutNodes,
+    /// A load balancer that goes.
+    Releasing,
+}
+
+impl Desired {
+    /// No word of ours.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self::default()
+    }
 }
 
 /// The addresses that `service` carries.
@@ -59,11 +83,10 @@ pub fn condition(service: &Service, kind: Kind) -> Option<&KubeCondition> {
 pub fn says(service: &Service, desired: &Desired, others_report_health: bool) -> bool {
     let ours = |kind: Kind| !(others_report_health && kind == Kind::Healthy);
     let entries = ingress(service);
-    let same_addresses = entries.len() == desired.addresses.len()
-        && entries
-            .iter()
-            .zip(&desired.addresses)
-            .all(|(entry, address)| as_stored(entry) == self::entry(address));
+    let same_addresses = desired
+        .addresses
+        .as_ref()
+        .is_none_or(|addresses| same(entries, addresses));
     same_addresses
         && Kind::ALL
             .into_iter()
@@ -81,13 +104,46 @@ pub fn says(service: &Service, desired: &Desired, others_report_health: bool) ->
             })
 }
 
+/// Hashes what `service` says of us, all of it: also what somebody else may have put beside it, as another `ipMode`.
+pub fn hash(service: &Service, hash: &mut impl Hasher) {
+    for LoadBalancerIngress {
+        hostname,
+        ip,
+        ip_mode,
+        ports,
+    } in ingress(service)
+    {
+        (hostname, ip, ip_mode).hash(hash);
+        for PortStatus {
+            error,
+            port,
+            protocol,
+        } in ports.iter().flatten()
+        {
+            (error, port, protocol).hash(hash);
+        }
+    }
+    for condition in conditions(service) {
+        (
+            condition.type_,
+            condition.status,
+            condition.reason,
+            condition.message,
+        )
+            .hash(hash);
+    }
+}
+
 /// The status to apply; a condition that still holds keeps the time since when.
 #[must_use]
 pub fn render(service: &Service, desired: &Desired, now: Timestamp) -> ServiceStatus {
-    let load_balancer = LoadBalancerStatus {
-        // An empty list, not an absent one: it must win over an address that somebody else wrote.
-        ingress: Some(desired.addresses.iter().map(entry).collect()),
-    };
+    let load_balancer = desired
+        .addresses
+        .as_ref()
+        .map(|addresses| LoadBalancerStatus {
+            // An empty list, not an absent one: it must win over an address that somebody else wrote.
+            ingress: Some(addresses.iter().map(entry).collect()),
+        });
     let conditions = desired.conditions.iter().map(|wanted| {
         let before =
             condition(service, wanted.kind).filter(|there| there.status == wanted.holds.as_str());
@@ -102,7 +158,7 @@ pub fn render(service: &Service, desired: &Desired, now: Timestamp) -> ServiceSt
         }
     });
     ServiceStatus {
-        load_balancer: Some(load_balancer),
+        load_balancer,
         conditions: Some(conditions.collect()),
     }
 }
@@ -122,6 +178,14 @@ fn ingress(service: &Service) -> &[LoadBalancerIngress] {
     status
         .and_then(|status| status.ingress.as_deref())
         .unwrap_or_default()
+}
+
+fn same(entries: &[LoadBalancerIngress], addresses: &[Address]) -> bool {
+    entries.len() == addresses.len()
+        && entries
+            .iter()
+            .zip(addresses)
+            .all(|(there, address)| as_stored(there) == entry(address))
 }
 
 fn port(status: &PortStatus) -> Option<(PortNumber, Protocol)> {
@@ -173,7 +237,8 @@ mod tests {
 
     fn desired() -> Desired {
         Desired {
-            addresses: vec![Address::ip("192.0.2.1".parse().unwrap())],
+            addresses: Some(vec![Address::ip("192.0.2.1".parse().unwrap())]),
+            telling: Telling::Ensuring,
             conditions: vec![
                 Condition::new(Kind::Accepted, Holds::True, Reason::Accepted, "taken"),
                 Condition::new(Kind::Programmed, Holds::True, Reason::Programmed, "there"),
@@ -207,8 +272,8 @@ mod tests {
     #[test]
     fn every_difference_is_seen() {
         let edits: [fn(&mut Desired); 5] = [
-            |d| d.addresses.clear(),
-            |d| d.addresses.push(Address::hostname("x.test")),
+            |d| d.addresses = Some(Vec::new()),
+            |d| d.addresses = Some(vec![Address::hostname("x.test")]),
             |d| d.conditions[1].message.push('!'),
             |d| d.conditions[0].holds = Holds::False,
             |d| d.conditions.truncate(1),

@@ -290,6 +290,12 @@ pub async fn cut_off_anywhere_it_converges_and_leaks_nothing(subject: &dyn Subje
         // Where polls is odd the Service goes while its load balancer is half-built.
         cut_after(polls, process.release(&want.id)).await;
         let process = subject.provider(&want.id.cluster);
+        if subject.inventory().await != clean {
+            assert!(
+                owns(&*process, &want.id).await,
+                "half-deleted after {polls} polls, and owned() is blind to it"
+            );
+        }
         gone(&*process, &want.id).await;
         assert_eq!(
             subject.inventory().await,

@@ -34,6 +34,8 @@ pub struct Step {
 pub struct Plan {
     /// In the order in which they would be taken.
     pub steps: Vec<Step>,
+    /// What the plan cannot know, and what would not be done although it was asked for.
+    pub notes: Vec<String>,
 }
 
 // === impl Action ===
@@ -82,6 +84,7 @@ impl FromIterator<Step> for Plan {
     fn from_iter<I: IntoIterator<Item = Step>>(steps: I) -> Self {
         Self {
             steps: steps.into_iter().collect(),
+            notes: Vec::new(),
         }
     }
 }

@@ -151,32 +151,37 @@ impl Cloud {
 
     /// The world kept in `folder`, one file a load balancer; the folder is made if it is not there.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
-        let failed = |source| OpenError {
+        fs::create_dir_all(folder).map_err(|source| OpenError {
             path: folder.to_owned(),
             source,
-        };
-        fs::create_dir_all(folder).map_err(failed)?;
-        let mut state = State::default();
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
-                let balancer: Balancer = serde_json::from_slice(&fs::read(&path).map_err(failed)?)
-                    .map_err(|e| failed(e.into()))?;
-                let name = path
-                    .file_stem()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
-                state.put(name, balancer);
-            }
-        }
+        })?;
         Ok(Self {
-            state: Mutex::new(state),
+            state: Mutex::new(State::read(folder)?),
             folder: Some(folder.to_owned()),
         })
+    }
+
+    /// Looks into the folder again, if there is one: who stood by while another process acted knows an old world.
+    pub(crate) fn refresh(&self) -> Result<(), OpenError> {
+        if let Some(folder) = &self.folder {
+            let State {
+                balancers, used, ..
+            } = State::read(folder)?;
+            let mut state = self.lock();
+            state.balancers = balancers;
+            state.used = used;
+        }
+        Ok(())
+    }
+
+    /// A copy of the world kept in `folder`, for somebody who only looks: what changes in it stays in memory.
+    pub fn look(folder: &Path) -> Result<Self, OpenError> {
+        if !folder.exists() {
+            return Ok(Self::default());
+        }
+        let mut cloud = Self::open(folder)?;
+        cloud.folder = None;
+        Ok(cloud)
     }
 
     /// Everything that exists, by name.
@@ -304,6 +309,31 @@ impl Cloud {
 // === impl State ===
 
 impl State {
+    fn read(folder: &Path) -> Result<Self, OpenError> {
+        let failed = |source| OpenError {
+            path: folder.to_owned(),
+            source,
+        };
+        let mut state = Self::default();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json")
+            {
+                let balancer: Balancer = serde_json::from_slice(&fs::read(&path).map_err(failed)?)
+                    .map_err(|e| failed(e.into()))?;
+                let name = path
+                    .file_stem()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                state.put(name, balancer);
+            }
+        }
+        Ok(state)
+    }
+
     fn put(&mut self, name: String, balancer: Balancer) {
         self.remove(&name);
         self.used.extend(balancer.ips());

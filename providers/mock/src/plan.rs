@@ -1,5 +1,7 @@
 //! Which steps turn what the mock's world holds into what is wanted? Pure.
 
+use std::collections::HashSet;
+
 use ipnet::IpNet;
 use roadstead_core::{
     Action, Address, LoadBalancer, Port, SessionAffinity, Step as Told, Target, Targets,
@@ -58,16 +60,11 @@ pub(crate) fn plan(
         && !std::sync::Arc::ptr_eq(&have.targets, targets)
         && have.targets != *targets
     {
+        let had: HashSet<&Target> = have.targets.iter().collect();
+        let wanted: HashSet<&Target> = targets.iter().collect();
         steps.push(Step::Register {
-            added: targets
-                .iter()
-                .filter(|target| !have.targets.contains(target))
-                .count(),
-            removed: have
-                .targets
-                .iter()
-                .filter(|target| !targets.contains(target))
-                .count(),
+            added: wanted.difference(&had).count(),
+            removed: had.difference(&wanted).count(),
             targets: std::sync::Arc::clone(targets),
         });
     }
@@ -202,7 +199,7 @@ impl Listener {
     fn backend(self) -> String {
         match self.node_port {
             Some(port) => format!("node port {port}"),
-            None => "the pods".to_owned(),
+            None => "a node port still to be chosen".to_owned(),
         }
     }
 }

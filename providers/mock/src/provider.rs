@@ -324,7 +324,14 @@ impl LoadBalancerProvider for MockProvider {
             .as_ref()
             .is_some_and(|balancer| !balancer.known)
         {
-            return Ok(Plan::default());
+            return Ok(Plan {
+                notes: vec![format!(
+                    "{} is known by its address alone: the process that made it holds the rest in memory, unless both \
+                     are given one --mock-state",
+                    observed.name
+                )],
+                ..Plan::default()
+            });
         }
         Ok(observed
             .steps
@@ -398,6 +405,14 @@ impl LoadBalancerProvider for MockProvider {
     }
 
     async fn restore(&self, published: &[Published]) -> Result<()> {
+        self.cloud.refresh().map_err(|error| {
+            Error::new(
+                ErrorKind::Unavailable,
+                NAME,
+                "looking at what exists in --mock-state",
+            )
+            .with_source(error)
+        })?;
         for Published {
             id,
             service,

@@ -5,6 +5,7 @@
 //! missing on a machine is an error that names it, never a reason to leave a test out.
 
 pub mod audit;
+pub mod cargo;
 pub mod control_plane;
 pub mod events;
 mod http;

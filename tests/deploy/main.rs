@@ -1,0 +1,13 @@
+//! Does `deploy/` keep what it promises? The chart is rendered by helm as its users would, the API server is asked what
+//! it thinks of the result, and the controller runs with the rights it gets from it and no others.
+#![allow(
+    clippy::indexing_slicing,
+    reason = "reading JSON by key: what is not there reads as null"
+)]
+
+mod access;
+mod admission;
+mod chart;
+mod documents;
+mod grants;
+mod rendering;

@@ -1,0 +1,81 @@
+//! Which steps has the demo, and what can be done where one fails? Words only.
+
+use std::fmt;
+
+/// A step, in the order of the demo.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    ControlPlane,
+    Binary,
+    Cluster,
+    Controller,
+    Services,
+    Cure,
+    Status,
+    /// The last one with `--once`.
+    Delete,
+    /// The last one otherwise.
+    Stay,
+}
+
+// === impl Step ===
+
+impl Step {
+    const LAST: usize = 8;
+
+    fn number(self) -> usize {
+        match self {
+            Self::ControlPlane => 1,
+            Self::Binary => 2,
+            Self::Cluster => 3,
+            Self::Controller => 4,
+            Self::Services => 5,
+            Self::Cure => 6,
+            Self::Status => 7,
+            Self::Delete | Self::Stay => Self::LAST,
+        }
+    }
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::ControlPlane => {
+                "Build kube-apiserver and etcd from source (the first time: about 8 minutes)"
+            }
+            Self::Binary => "Build roadstead with cargo (the first time: about 3 minutes)",
+            Self::Cluster => "Start etcd and kube-apiserver, and register three nodes",
+            Self::Controller => "Run roadstead controller --provider mock",
+            Self::Services => "Create three Services",
+            Self::Cure => "Correct the error in shop",
+            Self::Status => "Ask roadstead for the state of all Services",
+            Self::Delete => "Delete the Services",
+            Self::Stay => "Stay up until Ctrl-C, showing what changes",
+        }
+    }
+
+    /// What a user can do who sees it fail.
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::ControlPlane | Self::Binary => {
+                "correct what the error names and run cargo demo again; what was built is kept."
+            }
+            Self::Cluster
+            | Self::Controller
+            | Self::Services
+            | Self::Cure
+            | Self::Status
+            | Self::Delete => {
+                "run cargo demo again, on a busy machine with --deadline 5m; if it fails again, it is a bug: report it \
+                 with the above."
+            }
+            Self::Stay => {
+                "if you ended the program yourself, nothing; otherwise it is a bug: report it with the above."
+            }
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}  {}", self.number(), Self::LAST, self.title())
+    }
+}
