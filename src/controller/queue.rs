@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
 
-    const LATER: Duration = Duration::from_secs(60);
+    const LATER: Duration = Duration::from_mins(1);
 
     #[test]
     fn a_key_waits_once_and_never_runs_twice_at_a_time() {
