@@ -218,7 +218,7 @@ fn render(ready: bool, readiness: &str, rows: &[Row]) -> String {
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1a2530}\
     h1 small{font-weight:normal;color:#5b6b7a}pre{background:#f2f5f7;padding:.75rem;overflow-x:auto}\
-    table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid #d9e0e6;vertical-align:top}\
+    table{border-collapse:collapse;width:100%}td:not(:last-child){white-space:nowrap}th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid #d9e0e6;vertical-align:top}\
     tr.ill td:first-child{border-left:4px solid #b3261e}tr.well td:first-child{border-left:4px solid #1b7f4b}";
 
 /// What users wrote is text, never markup.

@@ -2,6 +2,7 @@
 
 use std::{io::Write, process::ExitCode, sync::Arc};
 
+use anyhow::Context as _;
 use clap::{CommandFactory, Parser};
 use kube::Client;
 use roadstead::{
@@ -30,17 +31,17 @@ async fn main() -> ExitCode {
         Command::Controller(args) => run::controller(*args, &connection).await,
         Command::Plan(args) => plan(*args, &connection).await,
         Command::Status(args) => status(args, &connection).await,
-        Command::Completion { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut Cli::command(),
-                "roadstead",
-                &mut std::io::stdout(),
-            );
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Completion { shell } => completion(shell),
     };
     result.unwrap_or_else(|error| failed(&error, 1))
+}
+
+fn completion(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
+    // Into memory first: the generator panics where it cannot write.
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "roadstead", &mut script);
+    std::io::stdout().write_all(&script).context("printing")?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn plan(

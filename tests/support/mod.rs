@@ -4,16 +4,25 @@
 //! process itself (signals, flags, crashes) runs the binary instead.
 #![allow(
     dead_code,
+    unused_imports,
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
     reason = "every test binary takes what it needs, and what fails here fails the test"
 )]
 
-use std::{sync::Arc, time::Duration};
+pub(crate) mod cli;
+mod look;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{Namespace, Service};
-use kube::{Api, Client, api::PostParams};
+use kube::{
+    Api, Client,
+    api::{DeleteParams, PostParams},
+};
 use roadstead::{
-    client,
+    client::{self, Connection},
     controller::{Controller, Settings, Stopped, caches::Caches, orphans::Orphanage},
     leader::Leadership,
     metrics::Metrics,
@@ -21,9 +30,14 @@ use roadstead::{
 };
 use roadstead_core::{ClusterUid, Guarded, LoadBalancerProvider};
 use roadstead_mock::{Cloud, MockProvider, NAME};
-use roadstead_testbed::{ControlPlane, addresses, eventually, is_true};
-use tokio::task::{JoinHandle, JoinSet};
+use roadstead_testbed::{ControlPlane, add_node, addresses, eventually, is_true, node};
+use tokio::{
+    sync::OnceCell,
+    task::{JoinHandle, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use look::{DEADLINE, count, is_refused, reasons, said, version};
 
 /// The class of the mock.
 pub(crate) const MOCK: &str = "roadstead.dev/mock";
@@ -40,6 +54,10 @@ pub(crate) struct Place {
     pub(crate) cluster: ClusterUid,
     pub(crate) namespace: String,
     pub(crate) cloud: Arc<Cloud>,
+    /// The administrator's, for processes.
+    pub(crate) kubeconfig: PathBuf,
+    /// The one of the controllers inside the test.
+    connection: Connection,
 }
 
 /// How a controller differs from the usual one.
@@ -83,10 +101,33 @@ impl Place {
         Self::on(control_plane, prefix).await
     }
 
+    /// A fresh namespace on the shared control plane, with three nodes in the cluster.
+    pub(crate) async fn with_nodes(prefix: &str) -> Self {
+        static NODES: OnceCell<()> = OnceCell::const_new();
+
+        let place = Self::new(prefix).await;
+        NODES
+            .get_or_init(async || {
+                for n in 1..=3 {
+                    let node = node(&format!("node-{n}"))
+                        .provider_id(&format!("mock:///node-{n}"))
+                        .address(&format!("10.0.0.{n}"));
+                    add_node(&place.client, node.build()).await.unwrap();
+                }
+            })
+            .await;
+        place
+    }
+
     /// A fresh namespace on that control plane.
     pub(crate) async fn on(control_plane: &ControlPlane, prefix: &str) -> Self {
         let client = control_plane.client().await.unwrap();
         Self {
+            kubeconfig: control_plane.kubeconfig().to_owned(),
+            connection: Connection {
+                kubeconfig: Some(control_plane.kubeconfig_of("controller").unwrap()),
+                context: None,
+            },
             cluster: client::cluster_uid(&client).await.unwrap(),
             namespace: roadstead_testbed::namespace(&client, prefix).await.unwrap(),
             cloud: Arc::new(Cloud::recording()),
@@ -146,7 +187,7 @@ impl Place {
     pub(crate) async fn delete_namespace(&self) {
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         namespaces
-            .delete(&self.namespace, &Default::default())
+            .delete(&self.namespace, &DeleteParams::default())
             .await
             .unwrap();
     }
@@ -181,6 +222,8 @@ impl Place {
             provider_timeout,
         } = setup;
         let metrics = Arc::new(Metrics::default());
+        let config = client::config(&self.connection).await.unwrap();
+        let counted = client::client(config, &metrics).unwrap();
         let guarded = Guarded::new(provider, provider_timeout, metrics.providers.clone());
         let settings = Settings {
             cluster: self.cluster.clone(),
@@ -191,7 +234,7 @@ impl Place {
             shutdown_grace: Duration::from_secs(10),
         };
         let shutdown = CancellationToken::new();
-        let (client, end, measured) = (self.client.clone(), shutdown.clone(), Arc::clone(&metrics));
+        let (client, end, measured) = (counted, shutdown.clone(), Arc::clone(&metrics));
         let task = tokio::spawn(async move {
             let mut tasks = JoinSet::new();
             let caches = Arc::new(Caches::start(
@@ -229,6 +272,15 @@ impl Running {
     pub(crate) async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.unwrap_err().is_cancelled());
+    }
+
+    /// How many requests it sent to the API server that were meant to change something.
+    pub(crate) fn writes(&self) -> f64 {
+        ["create", "update", "patch", "delete"]
+            .iter()
+            .map(|verb| format!("verb=\"{verb}\""))
+            .map(|verb| self.metric("roadstead_api_requests_total", &[&verb]))
+            .sum()
     }
 
     /// The value of a metric, all its series with these labels added up; 0 if there is none.
