@@ -53,7 +53,7 @@ impl Context {
         match provider.target_kind(want) {
             TargetKind::Nodes => (
                 Some(selection.targets(provider.needs_provider_ids())),
-                selection.generation,
+                selection.generation(provider.needs_provider_ids()),
             ),
             TargetKind::Endpoints => {
                 let slices = self.caches.slices(key);

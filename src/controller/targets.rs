@@ -27,12 +27,17 @@ pub struct NodeTargets {
 /// The nodes at one moment.
 #[derive(Clone, Debug)]
 pub struct Selection {
-    /// Counts up with each change: two selections of one number are one.
-    pub generation: u64,
     /// For providers that need a provider id.
-    identified: Arc<[Target]>,
+    identified: Choice,
     /// For those that do not.
-    all: Arc<[Target]>,
+    all: Choice,
+}
+
+#[derive(Clone, Debug)]
+struct Choice {
+    /// Counts up with each change: two choices of one number are one.
+    generation: u64,
+    targets: Arc<[Target]>,
 }
 
 /// Changes are gathered until there was none for so long …
@@ -46,16 +51,47 @@ impl Selection {
     /// The targets; [`Targets::Keep`] if no node is eligible.
     #[must_use]
     pub fn targets(&self, needs_provider_ids: bool) -> Targets {
-        let targets = if needs_provider_ids {
-            &self.identified
-        } else {
-            &self.all
-        };
+        let targets = &self.choice(needs_provider_ids).targets;
         if targets.is_empty() {
             Targets::Keep
         } else {
             Targets::Exactly(Arc::clone(targets))
         }
+    }
+
+    /// A number that changes with those targets, and only with them.
+    #[must_use]
+    pub fn generation(&self, needs_provider_ids: bool) -> u64 {
+        self.choice(needs_provider_ids).generation
+    }
+
+    fn choice(&self, needs_provider_ids: bool) -> &Choice {
+        if needs_provider_ids {
+            &self.identified
+        } else {
+            &self.all
+        }
+    }
+}
+
+// === impl Choice ===
+
+impl Choice {
+    fn none() -> Self {
+        Self {
+            generation: 0,
+            targets: Arc::new([]),
+        }
+    }
+
+    /// Takes `targets`; true if they are others.
+    fn take(&mut self, targets: Vec<Target>) -> bool {
+        let changed = *self.targets != *targets;
+        if changed {
+            self.generation += 1;
+            self.targets = targets.into();
+        }
+        changed
     }
 }
 
@@ -65,9 +101,8 @@ impl Default for NodeTargets {
     fn default() -> Self {
         Self {
             current: Mutex::new(Selection {
-                generation: 0,
-                identified: Arc::new([]),
-                all: Arc::new([]),
+                identified: Choice::none(),
+                all: Choice::none(),
             }),
             told: Mutex::default(),
         }
@@ -90,15 +125,9 @@ impl NodeTargets {
             |needs_provider_id| nodes::select(nodes.iter().map(AsRef::as_ref), needs_provider_id);
         let (identified, all) = (select(true), select(false));
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        let changed = *current.identified != *identified || *current.all != *all;
-        if changed {
-            *current = Selection {
-                generation: current.generation + 1,
-                identified: identified.into(),
-                all: all.into(),
-            };
-        }
-        changed
+        // Both, whatever the first one says.
+        let changed = [current.identified.take(identified), current.all.take(all)];
+        changed.contains(&true)
     }
 
     /// Follows the nodes for ever, and has every Service looked at when the selection changed.
@@ -111,7 +140,7 @@ impl NodeTargets {
                 self.tell_unidentified(&nodes, events);
             }
             if self.select(&nodes) {
-                let targets = self.current().all.len();
+                let targets = self.current().all.targets.len();
                 tracing::info!(targets, "the nodes that receive traffic changed");
                 caches.inbox.everything();
             }
