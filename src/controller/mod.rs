@@ -17,6 +17,7 @@ mod reconcile;
 mod release;
 pub mod report;
 pub mod retry;
+pub mod said;
 pub mod targets;
 mod trigger;
 pub mod writes;

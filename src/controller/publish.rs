@@ -3,7 +3,7 @@
 use k8s_openapi::{api::core::v1::Service, jiff::Timestamp};
 use roadstead_core::{NamespacedName, Plan};
 
-use super::{Context, events, report::Reporter, writes};
+use super::{Context, report::Reporter, said, writes};
 use crate::service::status::{self, Desired};
 
 /// Writes what is desired and tells what changed; the Service as written, if anything was.
@@ -17,7 +17,7 @@ pub(super) async fn publish(
 ) -> writes::Result<Option<Service>> {
     let service = reporter.service;
     let written = say(context, key, service, desired, !reporter.reports_health).await?;
-    for said in events::of_change(service, desired, done, repaired) {
+    for said in said::of_change(service, desired, done, repaired) {
         context.events.of_service(service, said);
     }
     Ok(written)

@@ -6,11 +6,11 @@ use roadstead_core::{LoadBalancerId, NamespacedName, Plan, ProviderName, Release
 use super::{
     Context,
     aim::Aim,
-    events::Said,
     finalizer,
     publish::{publish, say},
     reconcile::{SOON, Verdict},
     report::Reporter,
+    said::Said,
     writes,
 };
 use crate::service::{

@@ -11,10 +11,7 @@ use k8s_openapi::api::core::v1::Node;
 use roadstead_core::{Target, Targets};
 use tokio::time::{Instant, timeout_at};
 
-use super::{
-    caches::Caches,
-    events::{Events, Said},
-};
+use super::{caches::Caches, events::Events, said::Said};
 use crate::service::nodes::{self, Skipped};
 
 /// The nodes that receive traffic, one set for all Services.

@@ -4,6 +4,7 @@
 //! when a change of the Lease was observed: clocks of two machines are never compared. Nothing but this file writes Leases.
 
 mod candidate;
+mod observed;
 
 use std::time::Duration;
 

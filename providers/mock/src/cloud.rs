@@ -1,7 +1,7 @@
 //! What exists in the mock's world? Held in memory, or in a folder so that it outlives the process. Decides nothing.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::BTreeMap,
     fs, io,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use roadstead_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Failure;
+use crate::{Failure, state::State};
 
 /// A load balancer as the world holds it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,9 +80,9 @@ pub struct Call {
 #[derive(Debug, thiserror::Error)]
 #[error("reading the mock's state in {path}")]
 pub struct OpenError {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
     #[source]
-    source: io::Error,
+    pub(crate) source: io::Error,
 }
 
 /// The world. Cheap to share; several providers, also of several clusters, may act on one.
@@ -91,17 +91,6 @@ pub struct Cloud {
     state: Mutex<State>,
     /// Where it is written through to.
     folder: Option<PathBuf>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    balancers: BTreeMap<String, Balancer>,
-    used: HashSet<IpAddr>,
-    /// Where the search for a free address goes on, by range: a released address is used last.
-    cursors: HashMap<IpNet, IpAddr>,
-    scripted: HashMap<Method, Vec<Failure>>,
-    /// Kept only where somebody asked for it.
-    calls: Option<Vec<Call>>,
 }
 
 fn yes() -> bool {
@@ -303,81 +292,6 @@ impl Cloud {
                 _ => Ok(()),
             },
         }
-    }
-}
-
-// === impl State ===
-
-impl State {
-    fn read(folder: &Path) -> Result<Self, OpenError> {
-        let failed = |source| OpenError {
-            path: folder.to_owned(),
-            source,
-        };
-        let mut state = Self::default();
-        for entry in fs::read_dir(folder).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
-                let balancer: Balancer = serde_json::from_slice(&fs::read(&path).map_err(failed)?)
-                    .map_err(|e| failed(e.into()))?;
-                let name = path
-                    .file_stem()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned();
-                state.put(name, balancer);
-            }
-        }
-        Ok(state)
-    }
-
-    fn put(&mut self, name: String, balancer: Balancer) {
-        self.remove(&name);
-        self.used.extend(balancer.ips());
-        self.balancers.insert(name, balancer);
-    }
-
-    fn remove(&mut self, name: &str) {
-        if let Some(old) = self.balancers.remove(name) {
-            for ip in old.ips() {
-                self.used.remove(&ip);
-            }
-        }
-    }
-
-    fn advance(&mut self, ranges: &[IpNet], taken: IpAddr) {
-        if let Some(range) = ranges.iter().find(|range| range.contains(&taken)) {
-            self.cursors.insert(*range, taken);
-        }
-    }
-
-    fn free_in(&self, range: &IpNet) -> Option<IpAddr> {
-        let start = self.cursors.get(range).copied();
-        let after = |ip: &IpAddr| start.is_none_or(|start| *ip > start);
-        let free = |ip: &IpAddr| !self.used.contains(ip);
-        let ahead = match start {
-            Some(start) => subrange(*range, start).find(|ip| after(ip) && free(ip)),
-            None => range.hosts().find(free),
-        };
-        ahead.or_else(|| range.hosts().find(free))
-    }
-}
-
-/// The addresses of `range` from `start` on, without walking over those before it.
-fn subrange(range: IpNet, start: IpAddr) -> Box<dyn Iterator<Item = IpAddr>> {
-    match (range, start) {
-        (IpNet::V4(net), IpAddr::V4(start)) => {
-            let last = net.hosts().next_back().map_or(0, u32::from);
-            Box::new((u32::from(start)..=last).map(|n| IpAddr::V4(n.into())))
-        }
-        (IpNet::V6(net), IpAddr::V6(start)) => {
-            let last = u128::from(net.broadcast());
-            Box::new((u128::from(start)..=last).map(|n| IpAddr::V6(n.into())))
-        }
-        _ => Box::new(range.hosts()),
     }
 }
 

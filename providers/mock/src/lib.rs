@@ -2,11 +2,13 @@
 //!
 //! For kind, tests and demos. See this crate's README for its flags and annotations.
 
+mod addresses;
 mod cloud;
 mod params;
 mod plan;
 mod provider;
 mod settings;
+mod state;
 
 pub use self::{
     cloud::{Balancer, Call, Cloud, Listener, Method, OpenError},

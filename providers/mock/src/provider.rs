@@ -2,7 +2,6 @@
 
 use std::{
     fmt,
-    net::IpAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -10,9 +9,9 @@ use std::{
 use async_trait::async_trait;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use roadstead_core::{
-    Address, ClusterUid, Ensured, Error, ErrorKind, Health, Host, IpFamily, IpFamilyPolicy,
-    LoadBalancer, LoadBalancerId, LoadBalancerProvider, Outcome, Owned, Plan, Problem,
-    ProviderName, Published, Released, Result, TargetKind, Vocabulary,
+    Address, ClusterUid, Ensured, Error, ErrorKind, Health, Host, LoadBalancer, LoadBalancerId,
+    LoadBalancerProvider, Outcome, Owned, Plan, Problem, ProviderName, Published, Released, Result,
+    TargetKind, Vocabulary,
 };
 
 use crate::{
@@ -29,9 +28,9 @@ const PENDING: Duration = Duration::from_secs(5);
 
 /// Load balancers that exist in a [`Cloud`] only.
 pub struct MockProvider {
-    cloud: Arc<Cloud>,
+    pub(crate) cloud: Arc<Cloud>,
     cluster: ClusterUid,
-    settings: Settings,
+    pub(crate) settings: Settings,
     dice: Mutex<StdRng>,
 }
 
@@ -96,85 +95,6 @@ impl MockProvider {
             addresses,
             steps,
         })
-    }
-
-    fn addresses(
-        &self,
-        want: &LoadBalancer,
-        params: &Params,
-        name: &str,
-        now: Option<&Balancer>,
-    ) -> Result<Vec<Address>> {
-        if params.hostname {
-            return Ok(vec![Address::hostname(&format!("{name}.lb.test"))]);
-        }
-        let held: Vec<IpAddr> = now
-            .map(|balancer| balancer.ips().collect())
-            .unwrap_or_default();
-        let mut addresses = Vec::new();
-        for (n, family) in want.families.iter().enumerate() {
-            match self.address(*family, params, &held)? {
-                Some(ip) => addresses.push(Address::ip(ip)),
-                None if n > 0 && want.family_policy == IpFamilyPolicy::PreferDualStack => {}
-                None => {
-                    return Err(Error::new(
-                        ErrorKind::Quota,
-                        NAME,
-                        format!(
-                            "no {family} address is free in {}; --mock-addresses adds a range",
-                            self.ranges()
-                        ),
-                    ));
-                }
-            }
-        }
-        Ok(addresses)
-    }
-
-    fn address(
-        &self,
-        family: IpFamily,
-        params: &Params,
-        held: &[IpAddr],
-    ) -> Result<Option<IpAddr>> {
-        let of_family = |ip: &&IpAddr| IpFamily::of(**ip) == family;
-        let Some(asked) = params.requested.iter().find(of_family) else {
-            return Ok(held
-                .iter()
-                .find(of_family)
-                .copied()
-                .or_else(|| self.cloud.free_address(&self.settings.addresses, family)));
-        };
-        if !self
-            .settings
-            .addresses
-            .iter()
-            .any(|range| range.contains(asked))
-        {
-            let problem = Problem::new(
-                "requested address",
-                format!("{asked} is not in {}", self.ranges()),
-            );
-            return Err(invalid(&[problem]));
-        }
-        if held.contains(asked) || !self.cloud.is_used(*asked) {
-            return Ok(Some(*asked));
-        }
-        Err(Error::new(
-            ErrorKind::Conflict,
-            NAME,
-            format!("address {asked} is in use by another Service; ask for another one"),
-        ))
-    }
-
-    fn ranges(&self) -> String {
-        let ranges: Vec<String> = self
-            .settings
-            .addresses
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        ranges.join(", ")
     }
 
     /// What a cloud would be asked, one step at a time: cut off between two, the next call finds what is there.
@@ -250,7 +170,7 @@ fn panicking() -> ! {
     panic!("the mock was asked to panic")
 }
 
-fn invalid(problems: &[Problem]) -> Error {
+pub(crate) fn invalid(problems: &[Problem]) -> Error {
     let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
     Error::new(ErrorKind::InvalidSpec, NAME, problems.join("; "))
 }
