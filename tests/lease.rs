@@ -14,8 +14,8 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
-use processes::{Folder, Harbour, LEASE, last_call, seconds, until_logged, until_role};
-use roadstead_testbed::{ControlPlane, Roadstead, TcpProxy, eventually, service};
+use processes::{Harbour, LEASE, last_call, seconds, until_logged, until_role};
+use roadstead_testbed::{Roadstead, eventually, service};
 use serde_json::{Value, json};
 use support::{DEADLINE, MOCK};
 
@@ -63,14 +63,7 @@ async fn a_single_replica_without_election_never_touches_a_lease() {
 #[tokio::test]
 async fn a_short_outage_of_the_network_costs_no_leadership() {
     let harbour = Harbour::new("outage").await;
-    let folder = Folder::new("outage-kubeconfig");
-    let control_plane = ControlPlane::shared().await.unwrap();
-    let proxy = TcpProxy::start(control_plane.address().unwrap())
-        .await
-        .unwrap();
-    let original = control_plane.kubeconfig_of("controller").unwrap();
-    let through = proxy.kubeconfig_through(&original, folder.path()).unwrap();
-    let leader = harbour.start_with(&through, "controller", &PATIENT);
+    let (leader, proxy) = harbour.start_behind_a_proxy("controller", &PATIENT).await;
     let before = harbour.held_by("controller").await;
     let _standby = harbour.standby("bench", &PATIENT).await;
 

@@ -11,8 +11,8 @@ mod support;
 
 use futures::future::join_all;
 use k8s_openapi::{api::core::v1::Service, jiff::Timestamp};
-use processes::{Folder, Harbour, last_call, logged, metric, seconds, until_role};
-use roadstead_testbed::{ControlPlane, Roadstead, TcpProxy, addresses, poll_until, service};
+use processes::{Harbour, last_call, logged, metric, seconds, until_role};
+use roadstead_testbed::{Roadstead, addresses, poll_until, service};
 use support::{DEADLINE, MOCK};
 
 /// Short enough for a test, long enough for a busy machine.
@@ -146,14 +146,7 @@ async fn a_standby_takes_over_from_a_killed_leader_when_the_lease_is_over_and_no
 #[tokio::test]
 async fn a_leader_that_is_cut_off_stops_before_another_starts() {
     let harbour = Harbour::new("cut-off").await;
-    let folder = Folder::new("cut-off-kubeconfig");
-    let control_plane = ControlPlane::shared().await.unwrap();
-    let proxy = TcpProxy::start(control_plane.address().unwrap())
-        .await
-        .unwrap();
-    let original = control_plane.kubeconfig_of("controller").unwrap();
-    let through = proxy.kubeconfig_through(&original, folder.path()).unwrap();
-    let leader = harbour.start_with(&through, "controller", &RESTLESS);
+    let (leader, proxy) = harbour.start_behind_a_proxy("controller", &RESTLESS).await;
     harbour.held_by("controller").await;
     let _standby = harbour.standby("bench", &RESTLESS).await;
     harbour.place.create_served(&web("web")).await;

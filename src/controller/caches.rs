@@ -29,7 +29,7 @@ use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 use super::inbox::Inbox;
 use crate::explain::explain;
-use crate::service::{annotations::LAST_APPLIED, endpoints, nodes};
+use crate::service::{annotations::LAST_APPLIED, endpoints, nodes, request::name_in};
 
 /// The watched objects.
 #[derive(Debug)]
@@ -100,7 +100,7 @@ impl Caches {
             reflector(service_writer, stream),
             on,
             move |change| match change {
-                Change::Touched(service) => to.service(name_of(&service.metadata)),
+                Change::Touched(service) => to.service(name_in(&service.metadata)),
                 Change::Listed => to.relisted(),
             },
         ));
@@ -180,7 +180,7 @@ impl Caches {
         let version = |metadata: &ObjectMeta| -> Option<u64> {
             metadata.resource_version.as_deref()?.parse().ok()
         };
-        self.service(&name_of(metadata))
+        self.service(&name_in(metadata))
             .is_some_and(|service| version(&service.metadata) >= version(metadata))
     }
 
@@ -306,13 +306,6 @@ fn shrink_service(service: &mut Service) {
     if let Some(spec) = &mut service.spec {
         spec.selector = None;
     }
-}
-
-fn name_of(metadata: &ObjectMeta) -> NamespacedName {
-    NamespacedName::new(
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default(),
-    )
 }
 
 // === impl Health ===

@@ -61,8 +61,6 @@ pub struct Traits {
     pub name: ProviderName,
     /// The annotations it understands.
     pub vocabulary: Vocabulary,
-    /// Whether a finalizer is needed.
-    pub outlives_service: bool,
 }
 
 impl Traits {
@@ -72,7 +70,6 @@ impl Traits {
         Self {
             name: provider.name(),
             vocabulary: provider.vocabulary(),
-            outlives_service: provider.outlives_service(),
         }
     }
 }
@@ -198,10 +195,9 @@ mod tests {
 
     fn decide(yaml: &str, held: Option<ProviderName>) -> String {
         let service: Service = serde_yaml::from_str(yaml).unwrap();
-        let traits = [(MOCK, true), (ARP, false)].map(|(name, outlives_service)| Traits {
+        let traits = [MOCK, ARP].map(|name| Traits {
             name,
             vocabulary: NONE,
-            outlives_service,
         });
         let classes = Classes::new(&[MOCK, ARP], &[], None).unwrap();
         let cluster = ClusterUid::parse("c").unwrap();

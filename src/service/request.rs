@@ -3,7 +3,10 @@
 use std::{net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
-use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::{
+    api::core::v1::{Service, ServicePort, ServiceSpec},
+    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+};
 use roadstead_core::{
     ClusterUid, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId, NamespacedName, OwnerUid,
     Port, PortNumber, Problem, Protocol, SessionAffinity, TargetKind, Targets, TrafficPolicy,
@@ -18,9 +21,15 @@ const DEFAULT_AFFINITY_SECONDS: u32 = 10_800;
 /// The namespace and name of a Service.
 #[must_use]
 pub fn name_of(service: &Service) -> NamespacedName {
+    name_in(&service.metadata)
+}
+
+/// The namespace and name that `metadata` carries.
+#[must_use]
+pub fn name_in(metadata: &ObjectMeta) -> NamespacedName {
     NamespacedName::new(
-        service.metadata.namespace.as_deref().unwrap_or_default(),
-        service.metadata.name.as_deref().unwrap_or_default(),
+        metadata.namespace.as_deref().unwrap_or_default(),
+        metadata.name.as_deref().unwrap_or_default(),
     )
 }
 

@@ -24,7 +24,7 @@ use k8s_openapi::{
 use kube::Api;
 use roadstead_mock::{Balancer, Cloud};
 use roadstead_testbed::{
-    Audit, ControlPlane, Request, Roadstead, control_plane::GIVEN_KUBECONFIG, eventually,
+    Audit, ControlPlane, Request, Roadstead, TcpProxy, control_plane::GIVEN_KUBECONFIG, eventually,
     poll_until,
 };
 use serde_json::Value;
@@ -88,6 +88,23 @@ impl Harbour {
         all.extend(args);
         let binary = Path::new(env!("CARGO_BIN_EXE_roadstead"));
         Roadstead::start(binary, kubeconfig, &all).unwrap()
+    }
+
+    /// Starts a replica whose way to the API server can be cut.
+    pub(crate) async fn start_behind_a_proxy(
+        &self,
+        user: &str,
+        args: &[&str],
+    ) -> (Roadstead, TcpProxy) {
+        let control_plane = ControlPlane::shared().await.unwrap();
+        let proxy = TcpProxy::start(control_plane.address().unwrap())
+            .await
+            .unwrap();
+        let original = control_plane.kubeconfig_of(user).unwrap();
+        let through = proxy
+            .kubeconfig_through(&original, self.world.path())
+            .unwrap();
+        (self.start_with(&through, user, args), proxy)
     }
 
     /// Starts a replica and waits until it is ready, as leader or standby.
