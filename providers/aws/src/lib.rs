@@ -1,0 +1,1 @@
+//! Network Load Balancers of AWS behind the contract of `roadstead-core`.
