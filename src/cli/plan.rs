@@ -198,6 +198,7 @@ impl Planner {
             .extend(typos.iter().map(ToString::to_string));
         let kind = provider.target_kind(&want);
         want.targets = self.targets(service, provider, kind).await?;
+        want.published = status::addresses(service);
         if want.targets == Targets::Keep {
             answer.warnings.push(nodes::NO_NODES.to_owned());
         }

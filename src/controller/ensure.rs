@@ -96,6 +96,7 @@ pub(super) async fn ensure(
         return Ok(Verdict::after("waiting", SOON));
     }
     context.memory.hold(key, name, &want.id);
+    want.published = status::addresses(&service);
     let typos = context.typos(&service, name);
     let without_nodes = want.targets == Targets::Keep;
     let asked = Asked {
@@ -143,8 +144,10 @@ async fn conclude(
     match answer {
         Ok(Ensured::Ready(outcome)) => {
             let desired = reporter.ready(&outcome);
-            let unasked = status::says(service, &desired, !reporter.reports_health);
-            let repaired = since.cause == Cause::Elapsed && unasked && !outcome.done.is_empty();
+            let unasked = since.cause == Cause::Elapsed
+                && !context.memory.was_awaited(key)
+                && status::says(service, &desired, !reporter.reports_health);
+            let repaired = !outcome.done.is_empty() && (unasked || outcome.repaired);
             let written =
                 publish(context, key, reporter, &desired, &outcome.done, repaired).await?;
             if let Some(waiting) = context.memory.served(key) {
@@ -154,7 +157,7 @@ async fn conclude(
             }
             log_change(reporter.provider, &outcome, repaired);
             context.retries.forget(key);
-            let again = context.next_resync();
+            let again = context.next_look(key, outcome.look_again);
             context.settle(key, written.as_ref().unwrap_or(service), aim, Some(again));
             Ok(Verdict::at("ready", again))
         }
@@ -221,6 +224,19 @@ async fn ask(
         Either::Right(((), call)) => join(call, tell()).await,
     };
     (answer, written.map_or(service, Arc::new))
+}
+
+// === impl Context ===
+
+impl Context {
+    /// When a Service that is served is looked at again: at the resync, or before it if the provider asks for that.
+    fn next_look(&self, key: &NamespacedName, asked_for: Option<Duration>) -> Instant {
+        let resync = self.next_resync();
+        let asked_for = asked_for.map(|after| Instant::now() + after);
+        self.memory
+            .awaits(key, asked_for.is_some_and(|at| at < resync));
+        asked_for.map_or(resync, |at| at.min(resync))
+    }
 }
 
 async fn finalizer_first(

@@ -31,6 +31,8 @@ struct Remembered {
     waiting_since: Option<Instant>,
     /// Whether the user was told that it takes a while.
     told: bool,
+    /// Whether the provider asked for the next look itself.
+    awaited: bool,
 }
 
 // === impl Memory ===
@@ -140,6 +142,22 @@ impl Memory {
     /// The Service has an address; since when it waited for it, if it did.
     pub fn served(&self, key: &NamespacedName) -> Option<Instant> {
         self.lock().services.get_mut(key)?.waiting_since.take()
+    }
+
+    /// Notes whether the provider itself asked for the next look: what it does then, it had begun before.
+    pub fn awaits(&self, key: &NamespacedName, awaited: bool) {
+        let mut contents = self.lock();
+        contents.services.entry(key.clone()).or_default().awaited = awaited;
+    }
+
+    /// Whether the provider itself asked for the look that time has brought.
+    #[must_use]
+    pub fn was_awaited(&self, key: &NamespacedName) -> bool {
+        let contents = self.lock();
+        contents
+            .services
+            .get(key)
+            .is_some_and(|remembered| remembered.awaited)
     }
 
     /// True the first time it is asked since the Service was last settled.

@@ -118,9 +118,10 @@ impl NodeTargets {
 
     /// Selects anew; true if the selection changed.
     pub fn select(&self, nodes: &[Arc<Node>]) -> bool {
-        let select =
-            |needs_provider_id| nodes::select(nodes.iter().map(AsRef::as_ref), needs_provider_id);
-        let (identified, all) = (select(true), select(false));
+        let all = nodes::select(nodes.iter().map(AsRef::as_ref), false);
+        // The same ones, so that a thousand nodes' labels are held once.
+        let identified = all.iter().filter(|target| target.provider_id.is_some());
+        let identified = identified.cloned().collect();
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         // Both, whatever the first one says.
         let changed = [current.identified.take(identified), current.all.take(all)];

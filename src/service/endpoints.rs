@@ -1,25 +1,23 @@
 //! Which pods of a Service receive traffic, for a provider that targets pods? Pure.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use k8s_openapi::api::discovery::v1::EndpointSlice;
-use roadstead_core::{NodeName, PortNumber, Target};
+use k8s_openapi::api::discovery::v1::{Endpoint, EndpointPort, EndpointSlice};
+use roadstead_core::{NamespacedName, NodeName, PortNumber, Target};
 
 /// The label by which a slice names its Service.
 pub const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
-/// The serving pods in `slices`, one target a pod and port, sorted, each once.
+/// The serving pods in `slices`, one target a pod and port of the Service, sorted, each once.
 ///
 /// Ready ones: a pod that is terminating gets no new connections, and one that never became ready none at all.
 #[must_use]
 pub fn targets<'s>(slices: impl IntoIterator<Item = &'s EndpointSlice>) -> Vec<Target> {
     let mut targets = BTreeSet::new();
+    let no_labels = Arc::default();
     for slice in slices {
-        let ports = slice.ports.iter().flatten().filter_map(|port| port.port);
-        for port in ports
-            .filter_map(|port| u16::try_from(port).ok())
-            .filter_map(PortNumber::new)
-        {
+        let namespace = slice.metadata.namespace.as_deref().unwrap_or_default();
+        for (port, name) in slice.ports.iter().flatten().filter_map(port) {
             for endpoint in &slice.endpoints {
                 let conditions = endpoint.conditions.as_ref();
                 if !conditions.and_then(|c| c.ready).unwrap_or(true) {
@@ -34,11 +32,30 @@ pub fn targets<'s>(slices: impl IntoIterator<Item = &'s EndpointSlice>) -> Vec<T
                     provider_id: None,
                     addresses: vec![address],
                     port: Some(port),
+                    port_name: Some(Arc::clone(&name)),
+                    pod: pod(endpoint, namespace),
+                    labels: Arc::clone(&no_labels),
                 }));
             }
         }
     }
     targets.into_iter().collect()
+}
+
+/// The port that pods listen on, and the name of the Service's port that it serves.
+fn port(port: &EndpointPort) -> Option<(PortNumber, Arc<str>)> {
+    let number = PortNumber::new(u16::try_from(port.port?).ok()?)?;
+    Some((number, port.name.as_deref().unwrap_or_default().into()))
+}
+
+/// The pod behind `endpoint`; a slice may also point at something that is none.
+fn pod(endpoint: &Endpoint, namespace: &str) -> Option<NamespacedName> {
+    let reference = endpoint.target_ref.as_ref()?;
+    let name = reference
+        .name
+        .as_deref()
+        .filter(|_| reference.kind.as_deref() == Some("Pod"))?;
+    Some(NamespacedName::new(namespace, name))
 }
 
 /// The part of a slice that [`targets`] reads, and no more.
@@ -47,7 +64,10 @@ pub fn shrink(slice: &mut EndpointSlice) {
     slice.metadata.annotations = None;
     slice.metadata.owner_references = None;
     for endpoint in &mut slice.endpoints {
-        endpoint.target_ref = None;
+        if let Some(reference) = &mut endpoint.target_ref {
+            let taken = std::mem::take(reference);
+            (reference.kind, reference.name) = (taken.kind, taken.name);
+        }
         endpoint.hints = None;
         endpoint.zone = None;
     }
@@ -56,6 +76,44 @@ pub fn shrink(slice: &mut EndpointSlice) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_names_its_pod_and_the_port_of_the_service_that_it_serves() {
+        let slice = "metadata: {namespace: shop}
+addressType: IPv4
+ports: [{name: web, port: 8080}, {name: admin, port: 8080}]
+endpoints:
+- {addresses: [10.1.0.1], targetRef: {kind: Pod, name: web-1, namespace: shop, uid: u}}
+- {addresses: [10.1.0.2], targetRef: {kind: Node, name: node-1}}";
+        let mut slice: EndpointSlice = serde_yaml::from_str(slice).unwrap();
+        let whole = targets([&slice]);
+        shrink(&mut slice);
+        assert_eq!(
+            targets([&slice]),
+            whole,
+            "shrinking must not change targets"
+        );
+        let shown: Vec<String> = whole
+            .iter()
+            .map(|t| {
+                let pod = t.pod.as_ref().map(ToString::to_string);
+                format!(
+                    "{} {:?} {pod:?}",
+                    t.addresses[0],
+                    t.port_name.as_deref().unwrap()
+                )
+            })
+            .collect();
+        assert_eq!(
+            shown,
+            [
+                r#"10.1.0.1 "admin" Some("shop/web-1")"#,
+                r#"10.1.0.1 "web" Some("shop/web-1")"#,
+                r#"10.1.0.2 "admin" None"#,
+                r#"10.1.0.2 "web" None"#,
+            ]
+        );
+    }
 
     #[test]
     fn a_ready_pod_is_a_target_at_each_of_its_ports_once() {

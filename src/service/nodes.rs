@@ -59,6 +59,9 @@ pub fn target(node: &Node, needs_provider_id: bool) -> Result<Target, Skipped> {
         provider_id: provider_id.map(|id| ProviderId(id.into())),
         addresses: addresses(node),
         port: None,
+        port_name: None,
+        pod: None,
+        labels: metadata.labels.clone().unwrap_or_default().into(),
     })
 }
 
@@ -94,9 +97,6 @@ pub fn shrink(node: &mut Node) {
     node.metadata.managed_fields = None;
     node.metadata.annotations = None;
     node.metadata.owner_references = None;
-    if let Some(labels) = &mut node.metadata.labels {
-        labels.retain(|key, _| key == EXCLUDE_LABEL);
-    }
     if let Some(spec) = &mut node.spec {
         let taken = std::mem::take(spec);
         spec.provider_id = taken.provider_id;
@@ -166,8 +166,8 @@ mod tests {
     }
 
     #[test]
-    fn a_target_carries_the_internal_addresses_of_both_families() {
-        let yaml = "metadata: {name: n}
+    fn a_target_carries_its_labels_and_the_internal_addresses_of_both_families() {
+        let yaml = "metadata: {name: n, labels: {zone: a}}
 spec: {providerID: p}
 status: {addresses: [{type: Hostname, address: n}, {type: ExternalIP, address: 203.0.113.1}, {type: InternalIP, address: 10.0.0.1}, {type: InternalIP, address: 'fd00::1'}]}";
         let target = target(&serde_yaml::from_str(yaml).unwrap(), true).unwrap();
@@ -178,5 +178,6 @@ status: {addresses: [{type: Hostname, address: n}, {type: ExternalIP, address: 2
                 "fd00::1".parse().unwrap()
             ]
         );
+        assert_eq!(target.labels.get("zone").map(String::as_str), Some("a"));
     }
 }

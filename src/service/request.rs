@@ -43,7 +43,7 @@ pub fn id_of(cluster: &ClusterUid, service: &Service) -> Option<LoadBalancerId> 
     })
 }
 
-/// Reads the request out of `service`; its targets are left to the caller.
+/// Reads the request out of `service`; its targets and what is published are left to the caller.
 pub fn request(
     id: LoadBalancerId,
     service: &Service,
@@ -65,6 +65,7 @@ pub fn request(
         service: name_of(service),
         ports,
         targets: Targets::Keep,
+        published: Vec::new(),
         traffic_policy: traffic_policy(spec),
         families: families(spec),
         family_policy: family_policy(spec),

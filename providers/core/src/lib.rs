@@ -26,5 +26,6 @@ pub use self::{
     plan::{Action, Plan, Step},
     provider::{
         Ensured, Health, LoadBalancerProvider, Outcome, Owned, ProviderName, Published, Released,
+        TargetState,
     },
 };

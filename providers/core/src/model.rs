@@ -67,6 +67,14 @@ pub struct Target {
     pub addresses: Vec<IpAddr>,
     /// The port that a pod listens on; a node listens on the port's `node_port`.
     pub port: Option<PortNumber>,
+    /// The name of the Service's port that a pod serves at [`port`](Self::port), empty for an unnamed one; `None` for a
+    /// node, which serves all of them.
+    pub port_name: Option<Arc<str>>,
+    /// The pod, where the endpoint is one.
+    pub pod: Option<NamespacedName>,
+    /// The node's labels, for a provider that lets the user choose nodes by them; empty for a pod.
+    #[serde(default, skip_serializing_if = "no_labels")]
+    pub labels: Arc<BTreeMap<String, String>>,
 }
 
 /// Which kind of target a provider wants for a Service.
@@ -146,6 +154,8 @@ pub struct LoadBalancer {
     pub ports: Vec<Port>,
     /// Its targets.
     pub targets: Targets,
+    /// Where the Service's status says at this moment that clients reach it: what they were told last.
+    pub published: Vec<Address>,
     /// How nodes forward.
     pub traffic_policy: TrafficPolicy,
     /// The families wanted, in order of preference; never empty.
@@ -254,6 +264,12 @@ impl fmt::Display for IpFamily {
             Self::V6 => "IPv6",
         })
     }
+}
+
+// === impl Target ===
+
+fn no_labels(labels: &BTreeMap<String, String>) -> bool {
+    labels.is_empty()
 }
 
 // === impl Targets ===

@@ -1,11 +1,12 @@
 //! What may the controller ask of a provider? One trait, and the values it answers with.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use async_trait::async_trait;
 
 use crate::{
-    Address, LoadBalancer, LoadBalancerId, NamespacedName, Plan, Result, TargetKind, Vocabulary,
+    Address, LoadBalancer, LoadBalancerId, NamespacedName, Plan, PortNumber, Result, TargetKind,
+    Vocabulary,
 };
 
 /// A provider's name, as flags, classes, finalizers and metrics carry it.
@@ -32,6 +33,32 @@ pub struct Outcome {
     pub health: Option<Health>,
     /// What the user should know although nothing failed: a wish that cannot be granted in place, a quota near its end.
     pub notes: Vec<String>,
+    /// Ready, and yet to be asked again after so long, if the resync does not come first: health that is polled, an old
+    /// load balancer whose time of grace ends. Neither a failure nor a wait.
+    pub look_again: Option<Duration>,
+    /// Whether the steps that were taken repair what was changed behind the controller.
+    ///
+    /// A provider need not say so of what it finds at a resync that nobody asked for: steps that a call takes for no other
+    /// reason than that time has passed are a repair. Only after a [`look_again`](Self::look_again) of its own does the
+    /// provider alone know whether it finished what it had begun.
+    pub repaired: bool,
+    /// How each pod fares, where pods are the targets: for the pods that wait for it to be ready. Empty: not said.
+    pub targets: Vec<TargetState>,
+}
+
+/// How one pod fares as a target.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TargetState {
+    /// Its address, as in [`Target::addresses`](crate::Target::addresses).
+    pub address: IpAddr,
+    /// The port it is a target at.
+    pub port: PortNumber,
+    /// The pod, where the target named one.
+    pub pod: Option<NamespacedName>,
+    /// Whether it is sent traffic.
+    pub healthy: bool,
+    /// Why, in the provider's words: `initial health checks in progress (Elb.InitialHealthChecking)`.
+    pub reason: String,
 }
 
 /// The answer to `ensure`.

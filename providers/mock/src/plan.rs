@@ -1,11 +1,11 @@
 //! Which steps turn what the mock's world holds into what is wanted? Pure.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, net::IpAddr};
 
 use ipnet::IpNet;
 use roadstead_core::{
-    Action, Address, LoadBalancer, Port, SessionAffinity, Step as Told, Target, Targets,
-    TrafficPolicy,
+    Action, Address, LoadBalancer, NodeName, Port, PortNumber, ProviderId, SessionAffinity,
+    Step as Told, Target, Targets, TrafficPolicy,
 };
 
 use crate::{Balancer, Listener};
@@ -58,10 +58,14 @@ pub(crate) fn plan(
     listeners(want, have, &mut steps);
     if let Targets::Exactly(targets) = &want.targets
         && !std::sync::Arc::ptr_eq(&have.targets, targets)
-        && have.targets != *targets
+        && !have
+            .targets
+            .iter()
+            .map(endpoint)
+            .eq(targets.iter().map(endpoint))
     {
-        let had: HashSet<&Target> = have.targets.iter().collect();
-        let wanted: HashSet<&Target> = targets.iter().collect();
+        let had: HashSet<_> = have.targets.iter().map(endpoint).collect();
+        let wanted: HashSet<_> = targets.iter().map(endpoint).collect();
         steps.push(Step::Register {
             added: wanted.difference(&had).count(),
             removed: had.difference(&wanted).count(),
@@ -78,6 +82,34 @@ pub(crate) fn plan(
         steps.push(Step::Stick(want.session_affinity));
     }
     steps
+}
+
+/// Everything of a target that traffic to it depends on: labels are nothing to the mock.
+fn endpoint(
+    target: &Target,
+) -> (
+    &NodeName,
+    Option<&ProviderId>,
+    &[IpAddr],
+    Option<PortNumber>,
+    Option<&str>,
+) {
+    let Target {
+        node,
+        provider_id,
+        addresses,
+        port,
+        port_name,
+        pod: _,
+        labels: _,
+    } = target;
+    (
+        node,
+        provider_id.as_ref(),
+        addresses,
+        *port,
+        port_name.as_deref(),
+    )
 }
 
 fn listeners(want: &LoadBalancer, have: &Balancer, steps: &mut Vec<Step>) {

@@ -285,7 +285,7 @@ impl LoadBalancerProvider for MockProvider {
             health: Some(health(self.cloud.get(&observed.name).as_ref())),
             addresses: observed.addresses,
             done,
-            notes: Vec::new(),
+            ..Outcome::default()
         }))
     }
 

@@ -22,6 +22,7 @@ pub fn request(subject: &dyn Subject, name: &str) -> LoadBalancer {
             port("https", Protocol::Tcp, 443, 30444),
         ],
         targets: exactly(subject, 3),
+        published: Vec::new(),
         traffic_policy: TrafficPolicy::Cluster,
         families: vec![IpFamily::V4],
         family_policy: IpFamilyPolicy::SingleStack,
@@ -59,6 +60,9 @@ pub(super) fn node_target(n: u8) -> Target {
         provider_id: Some(ProviderId(format!("mock:///node-{n}").into())),
         addresses: vec![std::net::Ipv4Addr::new(10, 0, 0, n).into()],
         port: None,
+        port_name: None,
+        pod: None,
+        labels: Arc::default(),
     }
 }
 
@@ -85,10 +89,12 @@ pub(super) fn ok<T>(result: crate::Result<T>, what: &str) -> T {
     result.unwrap_or_else(|error| panic!("{what}: {}", crate::chain(&error)))
 }
 
+/// Asks until it is ready, and publishes what each answer says, as the controller does.
 pub(super) async fn settle(provider: &dyn LoadBalancerProvider, want: &LoadBalancer) -> Outcome {
+    let mut want = want.clone();
     let mut steps = Vec::new();
     for _ in 0..1_000 {
-        match ok(provider.ensure(want).await, "ensure") {
+        match ok(provider.ensure(&want).await, "ensure") {
             Ensured::Ready(mut outcome) => {
                 steps.append(&mut outcome.done.steps);
                 outcome.done.steps = steps;
@@ -100,6 +106,7 @@ pub(super) async fn settle(provider: &dyn LoadBalancerProvider, want: &LoadBalan
                 ..
             } => {
                 steps.append(&mut outcome.done.steps);
+                want.published = outcome.addresses;
                 tokio::time::sleep(retry_after.min(Duration::from_millis(200))).await;
             }
         }
