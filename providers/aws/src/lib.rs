@@ -6,6 +6,12 @@
 )]
 
 mod ids;
+mod names;
+mod params;
+mod tags;
 mod types;
 
-pub use self::types::{Scheme, TargetType, UnknownWordError};
+pub use self::{
+    params::Defaults,
+    types::{Scheme, TargetType, UnknownWordError},
+};

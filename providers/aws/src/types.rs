@@ -133,6 +133,8 @@ words! {
 
 words! {
     /// Which application protocol a TLS listener prefers to agree upon (ALPN).
+    ///
+    /// AWS's word `None`, its default, is no value here: it is the absence of one, so that it can be said in one way only.
     pub(crate) enum AlpnPolicy {
         /// HTTP/1 only.
         Http1Only = "HTTP1Only",
@@ -142,8 +144,6 @@ words! {
         Http2Optional = "HTTP2Optional",
         /// HTTP/2 rather than HTTP/1.
         Http2Preferred = "HTTP2Preferred",
-        /// Nothing is negotiated: AWS's default.
-        None = "None",
     }
 }
 
