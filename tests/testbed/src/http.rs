@@ -13,20 +13,50 @@ use tokio::{
 };
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// What is asked for with a body may be much: a thousand instances take some seconds to come up.
+const DONE_WITHIN: Duration = Duration::from_mins(1);
 
 /// Status and body of `GET path`.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    let what = || format!("getting {path} from {address}");
-    let answer = timeout(ANSWER_WITHIN, exchange(address, path)).await;
+    ask(address, "GET", path, None, ANSWER_WITHIN).await
+}
+
+/// Status and body of `POST path` with a body of JSON.
+pub(crate) async fn post_json(
+    address: SocketAddr,
+    path: &str,
+    body: &str,
+) -> Result<(u16, String)> {
+    ask(address, "POST", path, Some(body), DONE_WITHIN).await
+}
+
+async fn ask(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    body: Option<&str>,
+    within: Duration,
+) -> Result<(u16, String)> {
+    let what = || format!("{method} {path} at {address}");
+    let content = body.map_or_else(String::new, |body| {
+        format!(
+            "Content-Type: application/json\r\nContent-Length: {}\r\n",
+            body.len()
+        )
+    });
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n{content}\r\n{}",
+        body.unwrap_or_default()
+    );
+    let answer = timeout(within, exchange(address, &request)).await;
     let answer = answer
-        .with_context(|| format!("{}: no answer within {ANSWER_WITHIN:?}", what()))?
+        .with_context(|| format!("{}: no answer within {within:?}", what()))?
         .with_context(what)?;
     parse(&answer).ok_or_else(|| anyhow!("{}: not an HTTP answer: {answer:?}", what()))
 }
 
-async fn exchange(address: SocketAddr, path: &str) -> Result<String> {
+async fn exchange(address: SocketAddr, request: &str) -> Result<String> {
     let mut connection = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await?;
     let mut answer = Vec::new();
     connection.read_to_end(&mut answer).await?;

@@ -1,18 +1,24 @@
 //! How do the programs come to exist that the test bed runs?
 //!
-//! They are Go programs, built once from pinned sources and kept below the target directory under a hash of what
-//! they were built from. A missing or old Go is an error that says what to install; Go is never downloaded here.
+//! Go programs are built once from pinned sources, and Python's packages installed once in their pinned versions;
+//! both are kept below the target directory under a hash of what they were made from. A missing or old Go or Python is
+//! an error that says what to install; neither is ever downloaded here.
 
 mod go;
+mod progress;
+mod python;
 
 use std::{
     fs::{self, File, TryLockError},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::{Context as _, Result};
 
-use self::go::{Build, required_version, say};
+use self::{
+    go::{Build, required_version},
+    progress::say,
+};
 use crate::target::{crate_dir, testbed_dir};
 
 /// A program that `go build` makes.
@@ -90,6 +96,17 @@ pub async fn helm() -> Result<PathBuf> {
     .await
 }
 
+/// The Python that has LocalStack's packages; its folder also has room for caches.
+///
+/// # Guarantees
+/// Once installed for these versions it is only looked up. Test binaries that ask at the same time install it once.
+///
+/// # Errors
+/// Python 3.11 or its venv module is missing, or the installation failed; the error ends with its output.
+pub(crate) async fn localstack() -> Result<PathBuf> {
+    run(|| python::Environment::of("localstack", crate_dir().join("localstack")).ensure()).await
+}
+
 async fn run(install: impl FnOnce() -> Result<PathBuf> + Send + 'static) -> Result<PathBuf> {
     tokio::task::spawn_blocking(install)
         .await
@@ -105,18 +122,7 @@ impl Recipe {
         if binary.is_file() {
             return Ok(binary);
         }
-        fs::create_dir_all(&home).with_context(|| format!("creating {}", home.display()))?;
-        let lock_file = home.join("lock");
-        let lock = File::create(&lock_file)
-            .with_context(|| format!("creating {}", lock_file.display()))?;
-        if let Err(TryLockError::WouldBlock) = lock.try_lock() {
-            say(&format!(
-                "waiting for another process that builds {}",
-                self.name
-            ));
-            lock.lock()
-                .with_context(|| format!("locking {}", lock_file.display()))?;
-        }
+        let _lock = lock(&home, self.name)?;
         if !binary.is_file() {
             let Self {
                 name,
@@ -180,6 +186,19 @@ impl Recipe {
             &self.ldflags,
         ]
     }
+}
+
+/// Makes the folder `home` of `what`, and keeps everybody else out of it until the answer is dropped.
+fn lock(home: &Path, what: &str) -> Result<File> {
+    fs::create_dir_all(home).with_context(|| format!("creating {}", home.display()))?;
+    let path = home.join("lock");
+    let lock = File::create(&path).with_context(|| format!("creating {}", path.display()))?;
+    if let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        say(&format!("waiting for another process that makes {what}"));
+        lock.lock()
+            .with_context(|| format!("locking {}", path.display()))?;
+    }
+    Ok(lock)
 }
 
 /// FNV-1a, 64 bits: nobody attacks a cache of their own, and it stays the same from one Rust to the next.

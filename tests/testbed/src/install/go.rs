@@ -3,22 +3,17 @@
 //! Runs the machine's own `go`, after a look at its version. What is built, and whether at all, is decided elsewhere.
 
 use std::{
-    collections::VecDeque,
     fs,
-    io::{self, BufRead, BufReader, Write as _},
+    io::{self, BufReader},
     path::Path,
     process::{Command, Stdio},
-    sync::mpsc::{self, RecvTimeoutError},
-    thread,
-    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
+use super::progress::{report, say};
 use crate::target::testbed_dir;
 
-const PROGRESS_EVERY: Duration = Duration::from_secs(15);
-const TAIL_LINES: usize = 30;
 const WHERE_GO_IS: &str = "install it from https://go.dev/dl or with your package manager";
 
 /// One run of `go`.
@@ -66,7 +61,12 @@ impl Build<'_> {
             .stderr
             .take()
             .ok_or_else(|| anyhow!("building {name}: no output"))?;
-        let last_lines = report(name, BufReader::new(stderr));
+        let last_lines = report(
+            &format!("building {name}"),
+            BufReader::new(stderr),
+            "packages",
+            is_package,
+        );
         let status = child
             .wait()
             .with_context(|| format!("waiting for the build of {name}"))?;
@@ -78,47 +78,6 @@ impl Build<'_> {
         }
         fs::rename(&unfinished, binary).with_context(|| format!("moving {}", unfinished.display()))
     }
-}
-
-/// Tells whoever waits how far a build is, until its output ends. Returns the last lines.
-fn report(name: &str, output: impl BufRead + Send + 'static) -> String {
-    let (lines_to, lines) = mpsc::channel();
-    thread::spawn(move || {
-        output
-            .lines()
-            .map_while(Result::ok)
-            .try_for_each(|line| lines_to.send(line))
-    });
-
-    let start = Instant::now();
-    let mut next = PROGRESS_EVERY;
-    let mut packages = 0;
-    let mut last_lines = VecDeque::new();
-    loop {
-        match lines.recv_timeout(next.saturating_sub(start.elapsed())) {
-            Ok(line) => {
-                packages += u32::from(is_package(&line));
-                last_lines.push_back(line);
-                if last_lines.len() > TAIL_LINES {
-                    last_lines.pop_front();
-                }
-            }
-            Err(RecvTimeoutError::Timeout) => {
-                let last = last_lines.back().map_or("nothing yet", String::as_str);
-                say(&format!(
-                    "building {name}: {} s, {packages} packages; last: {last}",
-                    next.as_secs()
-                ));
-                next += PROGRESS_EVERY;
-            }
-            Err(RecvTimeoutError::Disconnected) => break,
-        }
-    }
-    say(&format!(
-        "building {name} took {} s",
-        start.elapsed().as_secs()
-    ));
-    Vec::from(last_lines).join("\n")
 }
 
 /// Whether this machine's Go is new enough to build `name`.
@@ -185,11 +144,6 @@ fn version_numbers(version: &str) -> Vec<u32> {
 /// `go build -v` prints a line for each package that it compiles, and other lines, which have spaces.
 fn is_package(line: &str) -> bool {
     !line.is_empty() && !line.contains(char::is_whitespace)
-}
-
-/// Past the test harness, which would keep it until the test has ended.
-pub(super) fn say(message: &str) {
-    let _ = writeln!(io::stderr(), "testbed: {message}");
 }
 
 #[cfg(test)]
