@@ -7,6 +7,7 @@
 mod answers;
 mod call;
 mod hold;
+mod limits;
 mod log;
 mod recorder;
 mod script;
@@ -29,10 +30,12 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
 pub use call::{Answer, AwsService, Call, Calls, Fate, Operation};
+pub use limits::Limits;
 pub use log::Mark;
 pub use script::{Fault, Scope, When};
 
 use hold::{Side, Verdict};
+use limits::Buckets;
 use recorder::Recorder;
 use shared::{Behaviour, Shared, lock};
 use upstream::Upstream;
@@ -168,6 +171,12 @@ impl FaultProxy {
         self.behaviour()
             .latencies
             .insert(action.to_owned(), latency);
+    }
+
+    /// Refuses what goes beyond AWS's limits, from now on and with full buckets. Off at the start; `None` switches it
+    /// off again. What is refused so, no rule and no hold sees.
+    pub fn limit(&self, limits: Option<Limits>) {
+        self.behaviour().buckets = limits.map(Buckets::new);
     }
 
     /// Adds a rule. Of several rules that strike a call, the first one decides.

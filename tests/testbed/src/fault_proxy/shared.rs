@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::{
     call::{Call, Fate},
     hold::Gate,
+    limits::Buckets,
     log::Log,
     recorder::Recorder,
     script::Script,
@@ -35,6 +36,8 @@ pub(super) struct Shared {
 pub(super) struct Behaviour {
     pub(super) latency: Duration,
     pub(super) latencies: BTreeMap<String, Duration>,
+    /// AWS's limits, if they are enforced.
+    pub(super) buckets: Option<Buckets>,
     pub(super) script: Script,
 }
 
@@ -84,7 +87,15 @@ impl Shared {
 impl Behaviour {
     pub(super) fn decide(&mut self, call: &Call) -> Decision {
         let latency = self.latencies.get(&call.action).unwrap_or(&self.latency);
-        let verdict = self.script.judge(call.operation());
+        let operation = call.operation();
+        let buckets = self.buckets.as_mut();
+        if buckets.is_some_and(|buckets| !buckets.take(call.received, operation)) {
+            return Decision {
+                delay: *latency,
+                fate: Fate::Throttled,
+            };
+        }
+        let verdict = self.script.judge(operation);
         Decision {
             delay: *latency + verdict.delay,
             fate: verdict.fault.map_or(Fate::Passed, Fate::Faulted),

@@ -398,6 +398,37 @@ fn call_of(action: &str) -> Call {
 }
 
 #[tokio::test]
+async fn a_throttled_call_says_so_and_is_seen_by_no_rule() {
+    let (aws, proxy, caller) = bed().await;
+    let limits = Limits::documented().faster(1e-6);
+    proxy.limit(Some(limits));
+    let rule = Fault::Status(500);
+    proxy.script(Scope::action("DescribeTags"), When::Nth(1), rule);
+    for _ in 0..10 {
+        caller.elb("Action=SetSubnets").await.unwrap();
+    }
+    let (status, body) = caller.elb("Action=CreateLoadBalancer").await.unwrap();
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let said = "<Code>Throttling</Code><Message>Rate exceeded</Message>";
+    assert!(body.contains(said), "{body}");
+    let (status, _) = caller.elb("Action=DescribeTags").await.unwrap();
+    assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(aws.bodies().len(), 10);
+    let throttled = proxy.calls().throttled();
+    assert_eq!(
+        throttled.counts(),
+        [("CreateLoadBalancer".to_owned(), 1)].into()
+    );
+
+    proxy.limit(None);
+    caller.elb("Action=CreateLoadBalancer").await.unwrap();
+    assert_eq!(aws.bodies().len(), 11);
+    let calls = proxy.calls();
+    let floor = Limits::documented().floor(calls.iter().map(Call::operation));
+    assert_eq!(floor, Duration::from_secs(10));
+}
+
+#[tokio::test]
 async fn a_call_is_held_before_its_effect_and_dropped() {
     let (aws, proxy, caller) = bed().await;
     proxy.hold_before(2);
