@@ -2,7 +2,10 @@
 //!
 //! No label ever carries the name of a Service or an address.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -14,7 +17,7 @@ use roadstead_core::{ProviderMetrics, ProviderName};
 /// The metrics of one process.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    registry: Mutex<Registry>,
     /// Calls of providers.
     pub providers: ProviderMetrics,
     reconciles: Family<OutcomeLabels, Counter>,
@@ -63,7 +66,7 @@ impl Default for Metrics {
     fn default() -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
         let mut metrics = Self {
-            registry: Registry::with_prefix("roadstead"),
+            registry: Mutex::new(Registry::with_prefix("roadstead")),
             providers: ProviderMetrics::default(),
             reconciles: Family::default(),
             reconcile_seconds: Family::new_with_constructor(histogram),
@@ -83,7 +86,10 @@ impl Default for Metrics {
 
 impl Metrics {
     fn register(&mut self) {
-        let registry = &mut self.registry;
+        let registry = self
+            .registry
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
         registry.register(
             "reconciles",
             "Reconciles by outcome",
@@ -142,6 +148,11 @@ impl Metrics {
             Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
         self.providers.register(registry);
+    }
+
+    /// Adds what a provider measures of itself: `register` names it, all of it under `roadstead_`.
+    pub fn add(&self, register: impl FnOnce(&mut Registry)) {
+        register(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// A reconcile ended like this after so long.
@@ -223,7 +234,8 @@ impl Metrics {
     /// Everything, in the text format of `OpenMetrics`.
     pub fn render(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
-        encode(&mut text, &self.registry)?;
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        encode(&mut text, &registry)?;
         Ok(text)
     }
 }

@@ -2,9 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roadstead_core::{ClusterUid, Guarded, LoadBalancerProvider, ProviderMetrics, ProviderName};
+use roadstead_core::{ClusterUid, Guarded, LoadBalancerProvider, ProviderName};
 
-use crate::args::{ProviderArgs, ProviderKind};
+#[cfg(feature = "aws")]
+use crate::args::AwsArgs;
+#[cfg(feature = "mock")]
+use crate::args::MockArgs;
+use crate::{
+    args::{ProviderArgs, ProviderKind},
+    metrics::Metrics,
+};
 
 /// A provider that cannot begin.
 #[derive(Debug, thiserror::Error)]
@@ -37,70 +44,89 @@ pub fn names(args: &ProviderArgs) -> Vec<ProviderName> {
     names
 }
 
-/// Makes the providers asked for, each behind a guard whose calls take `deadline` at most.
-pub fn start(
+#[cfg_attr(
+    not(feature = "aws"),
+    expect(clippy::unused_async, reason = "only aws has something to wait for")
+)]
+/// Makes the providers asked for that `wanted` picks, each behind a guard whose calls take `deadline` at most.
+pub async fn start(
     args: &ProviderArgs,
+    wanted: impl Fn(ProviderName) -> bool,
     purpose: Purpose,
     cluster: &ClusterUid,
     deadline: Duration,
-    metrics: &ProviderMetrics,
+    metrics: &Metrics,
 ) -> Result<Vec<Arc<dyn LoadBalancerProvider>>, Error> {
     let mut started: Vec<Arc<dyn LoadBalancerProvider>> = Vec::new();
     for kind in &args.providers {
         let name = name(*kind);
-        if started.iter().any(|provider| provider.name() == name) {
+        if !wanted(name) || started.iter().any(|provider| provider.name() == name) {
             continue;
         }
-        let inner = provider(*kind, args, purpose, cluster).map_err(|source| Error {
+        let made = match kind {
+            #[cfg(feature = "aws")]
+            ProviderKind::Aws => aws(&args.aws, purpose, cluster, metrics).await,
+            #[cfg(feature = "mock")]
+            ProviderKind::Mock => mock(&args.mock, purpose, cluster),
+        };
+        let inner = made.map_err(|source| Error {
             provider: name,
             source,
         })?;
-        started.push(Arc::new(Guarded::new(inner, deadline, metrics.clone())));
+        let guarded = Guarded::new(inner, deadline, metrics.providers.clone());
+        started.push(Arc::new(guarded));
     }
     Ok(started)
 }
 
 fn name(kind: ProviderKind) -> ProviderName {
     match kind {
+        #[cfg(feature = "aws")]
+        ProviderKind::Aws => ProviderName::new("aws"),
         #[cfg(feature = "mock")]
         ProviderKind::Mock => roadstead_mock::NAME,
     }
 }
 
-fn provider(
-    kind: ProviderKind,
-    args: &ProviderArgs,
+type Made = Result<Arc<dyn LoadBalancerProvider>, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Finds AWS, and makes the provider of its load balancers.
+#[cfg(feature = "aws")]
+fn aws(
+    args: &AwsArgs,
     purpose: Purpose,
     cluster: &ClusterUid,
-) -> Result<Arc<dyn LoadBalancerProvider>, Box<dyn std::error::Error + Send + Sync>> {
-    match kind {
-        #[cfg(feature = "mock")]
-        ProviderKind::Mock => {
-            let crate::args::MockArgs {
-                mock_addresses,
-                mock_latency,
-                mock_failures,
-                mock_state,
-            } = &args.mock;
-            let mut settings = roadstead_mock::Settings {
-                latency: *mock_latency,
-                failures: mock_failures.clone(),
-                seed: rand::random(),
-                ..roadstead_mock::Settings::default()
-            };
-            if !mock_addresses.is_empty() {
-                settings.addresses.clone_from(mock_addresses);
-            }
-            let cloud = match (mock_state, purpose) {
-                (Some(folder), Purpose::Act) => roadstead_mock::Cloud::open(folder)?,
-                (Some(folder), Purpose::Look) => roadstead_mock::Cloud::look(folder)?,
-                (None, _) => roadstead_mock::Cloud::default(),
-            };
-            Ok(Arc::new(roadstead_mock::MockProvider::new(
-                Arc::new(cloud),
-                cluster.clone(),
-                settings,
-            )))
-        }
+    metrics: &Metrics,
+) -> impl Future<Output = Made> {
+    let _ = (args, purpose, cluster, metrics);
+    std::future::ready(Err("it is still being built".into()))
+}
+
+#[cfg(feature = "mock")]
+fn mock(args: &MockArgs, purpose: Purpose, cluster: &ClusterUid) -> Made {
+    let MockArgs {
+        mock_addresses,
+        mock_latency,
+        mock_failures,
+        mock_state,
+    } = args;
+    let mut settings = roadstead_mock::Settings {
+        latency: *mock_latency,
+        failures: mock_failures.clone(),
+        seed: rand::random(),
+        ..roadstead_mock::Settings::default()
+    };
+    if !mock_addresses.is_empty() {
+        settings.addresses.clone_from(mock_addresses);
     }
+    let cloud = match (mock_state, purpose) {
+        (Some(folder), Purpose::Act) => roadstead_mock::Cloud::open(folder)?,
+        (Some(folder), Purpose::Look) => roadstead_mock::Cloud::look(folder)?,
+        (None, _) => roadstead_mock::Cloud::default(),
+    };
+    Ok(Arc::new(roadstead_mock::MockProvider::new(
+        Arc::new(cloud),
+        cluster.clone(),
+        settings,
+    )))
 }

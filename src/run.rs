@@ -81,13 +81,18 @@ pub async fn controller(args: ControllerArgs, connection: &Connection) -> anyhow
         return Ok(ExitCode::SUCCESS);
     };
     tracing::info!(%cluster, version = env!("CARGO_PKG_VERSION"), "reached the cluster");
-    let providers = providers::start(
+    let start = providers::start(
         &args.providers,
+        |_| true,
         Purpose::Act,
         &cluster,
         args.provider_timeout,
-        &metrics.providers,
-    )?;
+        &metrics,
+    );
+    let providers = tokio::select! {
+        providers = start => providers?,
+        () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
+    };
     let caches = Arc::new(Caches::start(
         &client,
         args.watch_namespace.as_deref(),

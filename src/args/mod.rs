@@ -7,8 +7,12 @@ use jiff::SignedDuration;
 
 use crate::client::Connection;
 
+#[cfg(feature = "aws")]
+mod aws;
 mod provider;
 
+#[cfg(feature = "aws")]
+pub use self::aws::{AwsArgs, Limit, PortRange, Tag};
 #[cfg(feature = "mock")]
 pub use self::provider::MockArgs;
 pub use self::provider::{ProviderArgs, ProviderKind};
@@ -334,6 +338,21 @@ mod tests {
                 "KIND=RATE",
             ),
             (vec!["plan", "--provider", "mock"], "SERVICE"),
+            #[cfg(feature = "aws")]
+            (
+                vec!["plan", "web", "--aws-default-scheme", "public"],
+                "internet-facing",
+            ),
+            #[cfg(feature = "aws")]
+            (
+                vec!["plan", "web", "--aws-backend-security-group", "default"],
+                "sg-0123456789abcdef0",
+            ),
+            #[cfg(feature = "aws")]
+            (
+                vec!["plan", "web", "--aws-limit", "register-targets=40"],
+                "register-targets=40/8",
+            ),
         ];
         for (args, hint) in table {
             let error =

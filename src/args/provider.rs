@@ -1,11 +1,12 @@
 //! Who makes load balancers, and for whom? The flags of every provider that this program was built with.
 
-use std::path::PathBuf;
 #[cfg(feature = "mock")]
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
+#[cfg(feature = "aws")]
+use super::AwsArgs;
 #[cfg(feature = "mock")]
 use super::duration;
 use super::non_empty;
@@ -37,6 +38,10 @@ pub struct ProviderArgs {
     /// The provider of Services without a class; without it they are left untouched
     #[arg(long, value_name = "PROVIDER", help_heading = "Providers and classes", env = "ROADSTEAD_DEFAULT_PROVIDER", hide_env_values = true, value_parser = non_empty)]
     pub default_provider: Option<String>,
+    /// AWS.
+    #[cfg(feature = "aws")]
+    #[command(flatten, next_help_heading = "AWS provider")]
+    pub aws: AwsArgs,
     /// The mock.
     #[cfg(feature = "mock")]
     #[command(flatten, next_help_heading = "Mock provider")]
@@ -46,6 +51,9 @@ pub struct ProviderArgs {
 /// A provider that this program was built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProviderKind {
+    /// AWS Network Load Balancers
+    #[cfg(feature = "aws")]
+    Aws,
     /// Addresses without anything behind them, for kind, tests and demos
     #[cfg(feature = "mock")]
     Mock,

@@ -9,8 +9,8 @@ use k8s_openapi::api::{
 };
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use roadstead_core::{
-    ClusterUid, ErrorKind, LoadBalancer, LoadBalancerProvider, Plan, ProviderMetrics, ProviderName,
-    Published, TargetKind, Targets, chain,
+    ClusterUid, ErrorKind, LoadBalancer, LoadBalancerProvider, Plan, ProviderName, Published,
+    TargetKind, Targets, chain,
 };
 use serde::Serialize;
 
@@ -18,6 +18,7 @@ use super::manifest;
 use crate::{
     args::{Output, PlanArgs, ProviderArgs, ProviderKind},
     client,
+    metrics::Metrics,
     providers::{self, Purpose},
     service::{
         class::{ClassError, Classes},
@@ -97,7 +98,7 @@ pub async fn run(args: PlanArgs, client: Client) -> Result<bool, Error> {
         (None, Some(name)) => manifest::from_cluster(name, &client).await?,
         (None, None) => return Err(Error::NoService("the command line".to_owned())),
     };
-    let planner = Planner::new(client, providers).await?;
+    let planner = Planner::new(client, providers, &service).await?;
     let answer = planner.plan(&service).await?;
     let mut out = std::io::stdout().lock();
     match output {
@@ -114,13 +115,14 @@ struct Planner {
     client: Client,
     cluster: ClusterUid,
     classes: Classes,
+    /// The one that the Service is for, if it is for one.
     providers: Vec<Arc<dyn LoadBalancerProvider>>,
 }
 
 // === impl Planner ===
 
 impl Planner {
-    async fn new(client: Client, mut args: ProviderArgs) -> Result<Self, Error> {
+    async fn new(client: Client, mut args: ProviderArgs, service: &Service) -> Result<Self, Error> {
         if args.providers.is_empty() {
             args.providers = ProviderKind::value_variants().to_vec();
         }
@@ -131,13 +133,24 @@ impl Planner {
         );
         let classes = classes.map_err(Error::Class)?;
         let cluster = client::cluster_uid(&client).await.map_err(Error::Client)?;
-        let metrics = ProviderMetrics::default();
-        let providers = providers::start(&args, Purpose::Look, &cluster, DEADLINE, &metrics);
+        // Who is not asked need not be reachable from here either.
+        let going = service.metadata.deletion_timestamp.is_some();
+        let asked = classes.provider_of(service).filter(|_| !going);
+        let metrics = Metrics::default();
+        let providers = providers::start(
+            &args,
+            |name| Some(name) == asked,
+            Purpose::Look,
+            &cluster,
+            DEADLINE,
+            &metrics,
+        );
+        let providers = providers.await.map_err(Error::Provider)?;
         Ok(Self {
             client,
             cluster,
             classes,
-            providers: providers.map_err(Error::Provider)?,
+            providers,
         })
     }
 
