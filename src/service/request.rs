@@ -5,7 +5,7 @@ use std::{net::IpAddr, sync::Arc};
 use ipnet::IpNet;
 use k8s_openapi::{
     api::core::v1::{Service, ServicePort, ServiceSpec},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 use roadstead_core::{
     ClusterUid, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId, NamespacedName, OwnerUid,
@@ -132,6 +132,12 @@ fn port(port: &ServicePort) -> Result<Port, Problem> {
         name: port.name.clone().unwrap_or_default(),
         protocol,
         port: number(port.port).ok_or_else(|| Problem::new(at(), "is no port; 1 to 65535 are"))?,
+        target_port: match &port.target_port {
+            Some(IntOrString::Int(port)) => number(*port),
+            Some(IntOrString::String(_)) => None,
+            // The API server's own default.
+            None => number(port.port),
+        },
         node_port: port.node_port.and_then(number),
         app_protocol: port.app_protocol.clone(),
     })
@@ -264,8 +270,8 @@ spec:
   loadBalancerIP: 192.0.2.9
   loadBalancerSourceRanges: [10.1.2.3/8, 2001:db8::/32]
   ports:
-  - {name: web, port: 80, nodePort: 30080, appProtocol: http}
-  - {name: dns, port: 53, nodePort: 30053, protocol: UDP}
+  - {name: web, port: 80, targetPort: 8080, nodePort: 30080, appProtocol: http}
+  - {name: dns, port: 53, targetPort: dns-udp, nodePort: 30053, protocol: UDP}
   - {name: sig, port: 2905, nodePort: 30290, protocol: SCTP}",
         )
         .unwrap();

@@ -50,6 +50,8 @@ pub struct Port {
     pub protocol: Protocol,
     /// The port that clients connect to.
     pub port: PortNumber,
+    /// The port that pods listen on; absent where each pod has a say in it, because the Service names it.
+    pub target_port: Option<PortNumber>,
     /// The port that kube-proxy opens on every node; absent where the Service allocates none.
     pub node_port: Option<PortNumber>,
     /// The hint at the application's protocol, verbatim.

@@ -72,6 +72,7 @@ pub(super) fn port(name: &str, protocol: Protocol, port: u16, node_port: u16) ->
         name: name.to_owned(),
         protocol,
         port: number(port),
+        target_port: Some(number(port)),
         node_port: Some(number(node_port)),
         app_protocol: None,
     }
