@@ -8,10 +8,12 @@
 mod ids;
 mod names;
 mod params;
+mod policy;
 mod tags;
 mod types;
 
 pub use self::{
     params::Defaults,
+    policy::IAM_POLICY,
     types::{Scheme, TargetType, UnknownWordError},
 };
