@@ -5,15 +5,23 @@
     reason = "its pieces arrive one after the other; the provider that uses them comes last"
 )]
 
+mod api;
 mod ids;
 mod names;
 mod params;
 mod policy;
+mod seen;
 mod tags;
 mod types;
 
+use roadstead_core::ProviderName;
+
 pub use self::{
+    api::{ApiSettings, Category, ConnectError},
     params::Defaults,
     policy::IAM_POLICY,
     types::{Scheme, TargetType, UnknownWordError},
 };
+
+/// What this provider is called in classes, finalizers and metrics.
+pub const PROVIDER: ProviderName = ProviderName::new("aws");

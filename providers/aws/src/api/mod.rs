@@ -1,0 +1,128 @@
+//! AWS's API as typed calls: each waits for its place, is sent at most once (a read may be sent twice), measured, and its failure classified.
+//!
+//! The only place that knows the SDK. It decides nothing about load balancers.
+
+pub(crate) mod actions;
+mod codes;
+mod connect;
+pub(crate) mod ec2;
+pub(crate) mod elb;
+pub(crate) mod error;
+mod message;
+
+use std::{collections::HashMap, error::Error as StdError, fmt, future::Future, sync::Arc};
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use tokio::sync::OnceCell;
+
+use self::{
+    actions::Action,
+    error::{Error, Result},
+};
+pub use self::{actions::Category, connect::ConnectError};
+use crate::seen::ZoneType;
+
+/// Why a call is made, in the order in which calls are served when tokens are short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Priority {
+    /// A user waits for it: creation, edits, targets.
+    Serve,
+    /// Something is to go away.
+    Release,
+    /// Somebody looks whether all is well.
+    Check,
+}
+
+/// What the API is to be like.
+#[derive(Clone, Debug, Default)]
+pub struct ApiSettings {}
+
+/// AWS's API of one region, as one identity.
+#[derive(Clone, Debug)]
+pub(crate) struct Api(Arc<Shared>);
+
+struct Shared {
+    elb: aws_sdk_elasticloadbalancingv2::Client,
+    ec2: aws_sdk_ec2::Client,
+    region: String,
+    zones: OnceCell<HashMap<String, ZoneType>>,
+}
+
+/// The calls, made for one reason. A call that is dropped frees its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Calls {
+    api: Api,
+    priority: Priority,
+}
+
+// === impl Api ===
+
+impl Api {
+    /// Connects by the SDK's standard chain.
+    ///
+    /// # Errors
+    /// Within seconds, if there is no region or are no credentials; what was tried is in the error.
+    pub(crate) async fn connect(settings: &ApiSettings) -> Result<Self, ConnectError> {
+        Ok(Self::new(settings, &connect::connect().await?))
+    }
+
+    fn new(settings: &ApiSettings, config: &SdkConfig) -> Self {
+        let ApiSettings {} = settings;
+        Self(Arc::new(Shared {
+            elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
+            ec2: aws_sdk_ec2::Client::new(config),
+            region: config.region().map(ToString::to_string).unwrap_or_default(),
+            zones: OnceCell::new(),
+        }))
+    }
+
+    /// The calls, made for this reason.
+    pub(crate) fn calls(&self, priority: Priority) -> Calls {
+        Calls {
+            api: self.clone(),
+            priority,
+        }
+    }
+
+    /// The region: `eu-central-1`.
+    pub(crate) fn region(&self) -> &str {
+        &self.0.region
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("region", &self.region)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Calls ===
+
+impl Calls {
+    fn elb(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
+        &self.api.0.elb
+    }
+
+    fn ec2(&self) -> &aws_sdk_ec2::Client {
+        &self.api.0.ec2
+    }
+
+    fn known_zones(&self) -> &OnceCell<HashMap<String, ZoneType>> {
+        &self.api.0.zones
+    }
+
+    /// Makes one call.
+    async fn call<T, E, F>(&self, action: Action, request: impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, SdkError<E, Response>>>,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        Box::pin(request())
+            .await
+            .map_err(|error| Error::from_sdk(action, error))
+    }
+}
