@@ -56,6 +56,7 @@ fn all_options(watch_namespace: &str) -> Value {
     json!({
         "imagePullSecrets": [{ "name": "registry" }],
         "controller": {
+            "providers": ["aws", "mock"],
             "watchNamespace": watch_namespace,
             "extraArgs": ["--log=debug"],
             "extraEnv": [{ "name": "TZ", "value": "UTC" }],
@@ -71,6 +72,7 @@ fn all_options(watch_namespace: &str) -> Value {
             "serviceMonitor": { "enabled": true, "labels": { "release": "prometheus" } },
             "networkPolicy": { "enabled": true, "from": [peer], "cidrs": ["10.0.0.0/8", "2001:db8::/32"] },
         },
+        "aws": { "region": "eu-central-1", "roleArn": "arn:aws:iam::123456789012:role/roadstead" },
     })
 }
 
@@ -101,16 +103,18 @@ async fn the_api_server_takes_every_object_of_the_chart() -> Result<()> {
 #[tokio::test]
 async fn the_plain_manifests_are_taken_as_they_are() -> Result<()> {
     let client = ControlPlane::shared().await?.client().await?;
-    let objects = chart::parse(&chart::read("manifests/mock.yaml")?)?;
-    let (first, others) = objects.split_first().context("reading the first object")?;
-    assert_eq!(
-        kind(first),
-        "Namespace",
-        "what is in a namespace comes after it"
-    );
-    apply(&client, first, PatchParams::apply("deploy-test")).await?;
-    for object in others {
-        apply(&client, object, dry_run()).await?;
+    for provider in chart::MANIFESTS {
+        let objects = chart::parse(&chart::read(&format!("manifests/{provider}.yaml"))?)?;
+        let (first, others) = objects.split_first().context("reading the first object")?;
+        assert_eq!(
+            kind(first),
+            "Namespace",
+            "what is in a namespace comes after it"
+        );
+        apply(&client, first, PatchParams::apply("deploy-test")).await?;
+        for object in others {
+            apply(&client, object, dry_run()).await?;
+        }
     }
     Ok(())
 }

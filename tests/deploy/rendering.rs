@@ -7,7 +7,7 @@ use clap::{Arg, CommandFactory as _, Parser as _};
 use roadstead::args::Cli;
 use serde_json::{Value, json};
 
-use super::chart::{self, Release};
+use super::chart::{self, MANIFESTS, Release, kind};
 
 /// Flags without a value of the chart, and why.
 const ELSEWHERE: [(&str, &str); 6] = [
@@ -29,9 +29,19 @@ const OTHER_DEFAULTS: [(&str, &str); 1] = [("log-format", "nobody watches a pod'
 fn all_flags() -> Value {
     json!({
         "controller": {
+            "providers": ["aws", "mock"],
             "classes": ["example.com/nlb=mock"],
             "defaultProvider": "mock",
             "watchNamespace": "team-a",
+        },
+        "aws": {
+            "vpcId": "vpc-0123456789abcdef0",
+            "clusterName": "harbour",
+            "defaultTags": { "team": "platform", "cost-centre": "42" },
+            "backendSecurityGroup": "sg-0123456789abcdef0",
+            "nodeSecurityGroups": ["sg-1", "sg-2"],
+            "nodeSecurityGroupTags": { "role": "nodes" },
+            "limits": ["register=40/8"],
         },
         "mock": { "addresses": ["198.51.100.0/24", "2001:db8::/112"], "failures": "throttled=0.1,quota=0.01" },
     })
@@ -53,10 +63,19 @@ fn split(arg: &str) -> Option<(&str, &str)> {
     arg.strip_prefix("--")?.split_once('=')
 }
 
-const MANIFEST: &str = "manifests/mock.yaml";
+/// The chart with every provider, and otherwise as it comes.
+fn all_providers() -> Release {
+    Release {
+        values: json!({ "controller": { "providers": ["aws", "mock"] } }),
+        ..Release::plain()
+    }
+}
 
-const HEAD: &str = "\
-# Roadstead with the mock provider, for `kubectl apply -f`. Rendered from the chart with mock-values.yaml beside this
+/// What stands before a rendered manifest.
+fn head(provider: &str) -> String {
+    format!(
+        "\
+# Roadstead with the {provider} provider, for `kubectl apply -f`. Rendered from the chart with {provider}-values.yaml beside this
 # file by `UPDATE_MANIFESTS=1 cargo test --test deploy`; an edit here is lost.
 apiVersion: v1
 kind: Namespace
@@ -64,24 +83,29 @@ metadata:
   name: roadstead-system
   labels:
     pod-security.kubernetes.io/enforce: restricted
-";
+"
+    )
+}
 
 #[tokio::test]
 async fn the_plain_manifests_are_what_the_chart_renders() -> Result<()> {
-    let values = serde_yaml::from_str(&chart::read("manifests/mock-values.yaml")?)?;
-    let release = Release {
-        values,
-        ..Release::plain()
-    };
-    let rendered = format!("{HEAD}{}", release.manifest().await?);
-    if std::env::var_os("UPDATE_MANIFESTS").is_some() {
-        std::fs::write(chart::path(MANIFEST), &rendered).context("updating the manifests")?;
+    for provider in MANIFESTS {
+        let file = format!("manifests/{provider}.yaml");
+        let values = chart::read(&format!("manifests/{provider}-values.yaml"))?;
+        let release = Release {
+            values: serde_yaml::from_str(&values)?,
+            ..Release::plain()
+        };
+        let rendered = format!("{}{}", head(provider), release.manifest().await?);
+        if std::env::var_os("UPDATE_MANIFESTS").is_some() {
+            std::fs::write(chart::path(&file), &rendered).context("updating the manifests")?;
+        }
+        assert!(
+            chart::read(&file).is_ok_and(|written| written == rendered),
+            "deploy/{file} is not what the chart renders; update it with\n    \
+             UPDATE_MANIFESTS=1 cargo test --test deploy"
+        );
     }
-    assert!(
-        chart::read(MANIFEST).is_ok_and(|written| written == rendered),
-        "deploy/{MANIFEST} is not what the chart renders; update it with\n    \
-         UPDATE_MANIFESTS=1 cargo test --test deploy"
-    );
     Ok(())
 }
 
@@ -100,7 +124,7 @@ async fn the_chart_lints_and_every_value_is_checked() -> Result<()> {
         ),
         (
             json!({ "controller": { "providers": ["gcp"] } }),
-            "value must be 'mock'",
+            "value must be one of 'aws', 'mock'",
         ),
         (
             json!({ "controller": { "providers": [] } }),
@@ -129,6 +153,22 @@ async fn the_chart_lints_and_every_value_is_checked() -> Result<()> {
         (
             json!({ "controller": { "serviceAccount": { "create": false } } }),
             "controller.serviceAccount.name must name one",
+        ),
+        (json!({ "aws": { "vpcId": "10.0.0.0/16" } }), "/aws/vpcId"),
+        (
+            json!({ "aws": { "defaultTags": { "a": "b,c=d" } } }),
+            "/aws/defaultTags",
+        ),
+        (
+            json!({ "controller": { "providers": ["aws"] }, "aws": { "defaultTargetType": "ip" } }),
+            "controller.rbac.endpointSlices must be true",
+        ),
+        (
+            json!({
+                "controller": { "serviceAccount": { "create": false, "name": "mine" } },
+                "aws": { "roleArn": "arn:aws:iam::123456789012:role/roadstead" },
+            }),
+            "leave aws.roleArn empty",
         ),
         (
             json!({ "mock": { "latency": null } }),
@@ -173,7 +213,7 @@ async fn every_flag_of_the_controller_has_a_value() -> Result<()> {
 
 #[tokio::test]
 async fn a_default_of_the_chart_is_the_default_of_the_flag() -> Result<()> {
-    let args = chart::args(&Release::plain().objects().await?)?;
+    let args = chart::args(&all_providers().objects().await?)?;
     let flags = flags()?;
     let mut compared = 0;
     for (name, value) in args.iter().filter_map(|arg| split(arg)) {
@@ -195,7 +235,7 @@ async fn a_default_of_the_chart_is_the_default_of_the_flag() -> Result<()> {
 
 #[tokio::test]
 async fn only_what_the_pod_alone_knows_comes_from_its_environment() -> Result<()> {
-    let objects = Release::plain().objects().await?;
+    let objects = all_providers().objects().await?;
     let envs: BTreeSet<String> = flags()?
         .values()
         .filter_map(|arg| arg.get_env()?.to_str().map(str::to_owned))
@@ -211,6 +251,40 @@ async fn only_what_the_pod_alone_knows_comes_from_its_environment() -> Result<()
         );
     }
     assert_eq!(variables.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn region_and_role_are_said_where_aws_looks_for_them() -> Result<()> {
+    let role = "arn:aws:iam::123456789012:role/roadstead";
+    let values = |provider: &str| {
+        json!({
+            "controller": {
+                "providers": [provider],
+                "serviceAccount": { "annotations": { "example.com/team": "platform" } },
+            },
+            "aws": { "region": "eu-central-1", "roleArn": role },
+        })
+    };
+    for (provider, said) in [("aws", true), ("mock", false)] {
+        let release = Release {
+            values: values(provider),
+            ..Release::plain()
+        };
+        let objects = release.objects().await?;
+        let account = objects
+            .iter()
+            .find(|object| kind(object) == "ServiceAccount");
+        let account = account.context("finding the ServiceAccount")?;
+        let annotations = account.metadata.annotations.clone().unwrap_or_default();
+        let arn = annotations.get("eks.amazonaws.com/role-arn");
+        assert_eq!(arn.is_some_and(|arn| arn == role), said, "{annotations:?}");
+        assert_eq!(annotations["example.com/team"], "platform");
+        let variables = &chart::pod(&objects)?["spec"]["containers"][0]["env"];
+        let region = json!({ "name": "AWS_REGION", "value": "eu-central-1" });
+        let variables = variables.as_array().context("reading the variables")?;
+        assert_eq!(variables.contains(&region), said, "{variables:?}");
+    }
     Ok(())
 }
 

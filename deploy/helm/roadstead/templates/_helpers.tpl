@@ -68,6 +68,12 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- if and (not .serviceAccount.create) (not .serviceAccount.name) -}}
 {{- fail "controller.serviceAccount.create is false, so controller.serviceAccount.name must name one" -}}
 {{- end -}}
+{{- if and (has "aws" .providers) (eq $.Values.aws.defaultTargetType "ip") .rbac.create (not .rbac.endpointSlices) -}}
+{{- fail "aws.defaultTargetType is ip, so controller.rbac.endpointSlices must be true: pods are found through them" -}}
+{{- end -}}
+{{- if and $.Values.aws.roleArn (not .serviceAccount.create) -}}
+{{- fail "aws.roleArn is an annotation of the ServiceAccount, which controller.serviceAccount.create=false leaves to you: annotate it, and leave aws.roleArn empty" -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
@@ -102,6 +108,39 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 - {{ printf "--lease-duration=%s" .leaseDuration | quote }}
 - {{ printf "--renew-deadline=%s" .renewDeadline | quote }}
 - {{ printf "--retry-period=%s" .retryPeriod | quote }}
+{{- end }}
+{{- end }}
+{{- if has "aws" .Values.controller.providers }}
+{{- with .Values.aws }}
+{{- with .vpcId }}
+- {{ printf "--aws-vpc-id=%s" . | quote }}
+{{- end }}
+{{- with .clusterName }}
+- {{ printf "--aws-cluster-name=%s" . | quote }}
+{{- end }}
+- {{ printf "--aws-default-scheme=%s" .defaultScheme | quote }}
+- {{ printf "--aws-default-target-type=%s" .defaultTargetType | quote }}
+- {{ printf "--aws-default-ssl-policy=%s" .defaultSslPolicy | quote }}
+{{- range $key, $value := .defaultTags }}
+- {{ printf "--aws-default-tag=%s=%s" $key $value | quote }}
+{{- end }}
+- {{ printf "--aws-manage-backend-rules=%t" .manageBackendRules | quote }}
+{{- with .backendSecurityGroup }}
+- {{ printf "--aws-backend-security-group=%s" . | quote }}
+{{- end }}
+{{- range .nodeSecurityGroups }}
+- {{ printf "--aws-node-security-group=%s" . | quote }}
+{{- end }}
+{{- range $key, $value := .nodeSecurityGroupTags }}
+- {{ printf "--aws-node-security-group-tag=%s=%s" $key $value | quote }}
+{{- end }}
+- {{ printf "--aws-node-port-range=%s" .nodePortRange | quote }}
+{{- range .limits }}
+- {{ printf "--aws-limit=%s" . | quote }}
+{{- end }}
+- {{ printf "--aws-replacement-grace=%s" .replacementGrace | quote }}
+- {{ printf "--aws-health-interval=%s" .healthInterval | quote }}
+- {{ printf "--aws-deep-check-interval=%s" .deepCheckInterval | quote }}
 {{- end }}
 {{- end }}
 {{- if has "mock" .Values.controller.providers }}
