@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
 use super::{keys, reader::Reader, values};
-use crate::types::{TargetProtocol, TargetType};
+use crate::types::{Scheme, TargetProtocol, TargetType};
 
 /// An attribute that AWS documents.
 #[derive(Debug)]
@@ -43,6 +43,7 @@ const DEREGISTRATION_TERMINATION: &str = "deregistration_delay.connection_termin
 const LOGS: &str = "access_logs.s3.enabled";
 const LOGS_BUCKET: &str = "access_logs.s3.bucket";
 const LOGS_PREFIX: &str = "access_logs.s3.prefix";
+const DENY_GATEWAY: &str = "ipv6.deny_all_igw_traffic";
 const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
 
 const LOAD_BALANCER: [Attribute; 9] = [
@@ -59,8 +60,7 @@ const LOAD_BALANCER: [Attribute; 9] = [
             "partial_availability_zone_affinity",
         ]),
     ),
-    // False for internet-facing load balancers, true for internal ones.
-    attribute("ipv6.deny_all_igw_traffic", None, Check::Boolean),
+    attribute(DENY_GATEWAY, None, Check::Boolean),
     attribute(CROSS_ZONE, Some("false"), Check::Boolean),
     // AWS takes no smaller number than the one that was set before, so there is no way back to its default of 0.
     attribute(
@@ -146,8 +146,11 @@ const fn attribute(key: &'static str, default: Option<&'static str>, check: Chec
 }
 
 /// What a load balancer's attribute says unless it is set; `None` if AWS documents none, or if there is no way back to it.
-pub(crate) fn load_balancer_default(key: &str) -> Option<&'static str> {
-    default(&LOAD_BALANCER, key)
+pub(crate) fn load_balancer_default(key: &str, scheme: Scheme) -> Option<&'static str> {
+    match key {
+        DENY_GATEWAY => Some(word(scheme == Scheme::Internal)),
+        _ => default(&LOAD_BALANCER, key),
+    }
 }
 
 /// What a listener's attribute says unless it is set; `None` if AWS documents none.
@@ -161,13 +164,18 @@ pub(crate) fn target_group_default(
     target_type: TargetType,
     protocol: TargetProtocol,
 ) -> Option<&'static str> {
-    let word = |is: bool| Some(if is { "true" } else { "false" });
     match key {
-        DEREGISTRATION_TERMINATION => word(protocol.carries_udp()),
-        UNHEALTHY_TERMINATION => word(!protocol.carries_udp()),
-        PRESERVE_CLIENT_IP => word(protocol.carries_udp() || target_type == TargetType::Instance),
+        DEREGISTRATION_TERMINATION => Some(word(protocol.carries_udp())),
+        UNHEALTHY_TERMINATION => Some(word(!protocol.carries_udp())),
+        PRESERVE_CLIENT_IP => Some(word(
+            protocol.carries_udp() || target_type == TargetType::Instance,
+        )),
         _ => default(&TARGET_GROUP, key),
     }
+}
+
+const fn word(is: bool) -> &'static str {
+    if is { "true" } else { "false" }
 }
 
 fn default(table: &[Attribute], key: &str) -> Option<&'static str> {
@@ -297,6 +305,10 @@ mod tests {
                 "{key} {target_type} {protocol}"
             );
         }
-        assert_eq!(load_balancer_default("of.tomorrow"), None);
+        assert_eq!(load_balancer_default("of.tomorrow", Scheme::Internal), None);
+        assert_eq!(
+            load_balancer_default(DENY_GATEWAY, Scheme::Internal),
+            Some("true")
+        );
     }
 }

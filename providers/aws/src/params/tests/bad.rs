@@ -242,6 +242,17 @@ fn every_known_annotation_is_in_both_tables() {
 }
 
 #[test]
+fn every_known_annotation_is_in_the_reference() {
+    let reference = include_str!("../../../README.md");
+    let keys = keys::VOCABULARY.keys.iter().map(|key| format!("`{key}`"));
+    let families = keys::VOCABULARY.families.iter().map(|f| format!("`{f}P"));
+    for known in keys.chain(families) {
+        let written = known.replace(P, "…");
+        assert!(reference.contains(&written), "{written} is missing");
+    }
+}
+
+#[test]
 fn what_the_scheme_rules_out_is_known_once_the_scheme_is() {
     let table = [
         ("eip-allocations", "eipalloc-1", Scheme::Internal),
