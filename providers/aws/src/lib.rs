@@ -17,7 +17,10 @@ mod types;
 use roadstead_core::ProviderName;
 
 pub use self::{
-    api::{ApiSettings, Category, ConnectError},
+    api::{
+        ApiSettings, AwsMetrics, Category, ConnectError, Limit, Limits, ParseLimitError,
+        RaisedLimit,
+    },
     params::Defaults,
     policy::IAM_POLICY,
     types::{Scheme, TargetType, UnknownWordError},

@@ -35,8 +35,10 @@ pub(crate) enum Failure {
     Refused,
     /// AWS failed within.
     Failed,
-    /// No answer came, or not in time.
+    /// The connection ended before an answer, or never came about.
     NoAnswer,
+    /// No answer came in time.
+    TimedOut,
     /// An answer came that says less than it must.
     Unreadable,
 }
@@ -57,6 +59,10 @@ impl Error {
             }
             SdkError::ConstructionFailure(_) => Self::broken(action, Failure::NotSent, error),
             SdkError::ResponseError(_) => Self::broken(action, Failure::Unreadable, error),
+            SdkError::TimeoutError(_) => Self::broken(action, Failure::TimedOut, error),
+            SdkError::DispatchFailure(ref failure) if failure.is_timeout() => {
+                Self::broken(action, Failure::TimedOut, error)
+            }
             _ => Self::broken(action, Failure::NoAnswer, error),
         }
     }
@@ -107,7 +113,7 @@ impl Error {
             message,
             kind: match failure {
                 _ if no_credentials => ErrorKind::Unauthorized,
-                Failure::NoAnswer | Failure::Failed => ErrorKind::Unavailable,
+                Failure::NoAnswer | Failure::TimedOut | Failure::Failed => ErrorKind::Unavailable,
                 Failure::NotSent | Failure::Refused | Failure::Unreadable => ErrorKind::Internal,
             },
             failure: if no_credentials {
@@ -174,7 +180,9 @@ impl Error {
     pub(crate) fn may_have_taken_effect(&self) -> bool {
         match self.failure {
             Failure::NotSent | Failure::Refused => false,
-            Failure::Failed | Failure::NoAnswer | Failure::Unreadable => !self.action.is_read(),
+            Failure::Failed | Failure::NoAnswer | Failure::TimedOut | Failure::Unreadable => {
+                !self.action.is_read()
+            }
         }
     }
 
@@ -249,6 +257,7 @@ impl fmt::Display for Error {
             Failure::Refused => write!(f, "{action} was refused: {message}"),
             Failure::Failed => write!(f, "{action} failed at AWS: {message}"),
             Failure::NoAnswer => write!(f, "{action} got no answer: {message}"),
+            Failure::TimedOut => write!(f, "{action} got no answer in time: {message}"),
             Failure::Unreadable => {
                 write!(f, "{action} got an answer that cannot be read: {message}")
             }

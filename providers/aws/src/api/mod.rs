@@ -2,26 +2,40 @@
 //!
 //! The only place that knows the SDK. It decides nothing about load balancers.
 
-pub(crate) mod actions;
+mod actions;
+mod buckets;
 mod codes;
 mod connect;
 pub(crate) mod ec2;
 pub(crate) mod elb;
 pub(crate) mod error;
+mod limiter;
+mod limits;
 mod message;
+mod metrics;
 
 use std::{collections::HashMap, error::Error as StdError, fmt, future::Future, sync::Arc};
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use tokio::sync::OnceCell;
+use roadstead_core::ErrorKind;
+use tokio::{sync::OnceCell, time::Instant};
 
-use self::{
+pub(crate) use self::{
     actions::Action,
     error::{Error, Result},
 };
-pub use self::{actions::Category, connect::ConnectError};
+pub use self::{
+    actions::Category,
+    connect::ConnectError,
+    limits::{Limit, Limits, ParseLimitError, RaisedLimit},
+    metrics::AwsMetrics,
+};
+use self::{
+    error::Failure,
+    limiter::{Limiter, Permit},
+};
 use crate::seen::ZoneType;
 
 /// Why a call is made, in the order in which calls are served when tokens are short.
@@ -35,9 +49,14 @@ pub(crate) enum Priority {
     Check,
 }
 
-/// What the API is to be like.
+/// How AWS's API is used.
 #[derive(Clone, Debug, Default)]
-pub struct ApiSettings {}
+pub struct ApiSettings {
+    /// How many calls AWS takes: its documented limits, unless they were raised for the account.
+    pub limits: Limits,
+    /// Where calls are counted.
+    pub metrics: AwsMetrics,
+}
 
 /// AWS's API of one region, as one identity.
 #[derive(Clone, Debug)]
@@ -47,6 +66,8 @@ struct Shared {
     elb: aws_sdk_elasticloadbalancingv2::Client,
     ec2: aws_sdk_ec2::Client,
     region: String,
+    limiter: Arc<Limiter>,
+    metrics: AwsMetrics,
     zones: OnceCell<HashMap<String, ZoneType>>,
 }
 
@@ -69,11 +90,13 @@ impl Api {
     }
 
     fn new(settings: &ApiSettings, config: &SdkConfig) -> Self {
-        let ApiSettings {} = settings;
+        let ApiSettings { limits, metrics } = settings;
         Self(Arc::new(Shared {
             elb: aws_sdk_elasticloadbalancingv2::Client::new(config),
             ec2: aws_sdk_ec2::Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
+            limiter: Limiter::new(limits.clone()),
+            metrics: metrics.clone(),
             zones: OnceCell::new(),
         }))
     }
@@ -115,14 +138,73 @@ impl Calls {
         &self.api.0.zones
     }
 
-    /// Makes one call.
+    /// Makes one call; a read is made again, once, if it was throttled or got no usable answer. A change never is.
     async fn call<T, E, F>(&self, action: Action, request: impl Fn() -> F) -> Result<T>
     where
         F: Future<Output = Result<T, SdkError<E, Response>>>,
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        Box::pin(request())
+        match self.attempt(action, &request).await {
+            Err(error) if action.is_read() && is_worth_repeating(&error) => {
+                self.attempt(action, &request).await
+            }
+            result => result,
+        }
+    }
+
+    async fn attempt<T, E, F>(&self, action: Action, request: &impl Fn() -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T, SdkError<E, Response>>>,
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let permit = self.turn(action).await;
+        let sent = Instant::now();
+        // On the heap: the SDK's futures are large, and there is one in each of ours.
+        let result = Box::pin(request())
             .await
-            .map_err(|error| Error::from_sdk(action, error))
+            .map_err(|error| Error::from_sdk(action, error));
+        let outcome = result.as_ref().map_or_else(Error::label, |_| "ok");
+        self.api.0.metrics.called(action, outcome, sent.elapsed());
+        result.map_err(|error| {
+            if error.kind() == ErrorKind::Throttled {
+                self.api.0.metrics.throttled(action);
+                error.with_retry_after(permit.throttled())
+            } else {
+                error
+            }
+        })
+    }
+
+    /// Waits until the call may be made.
+    async fn turn(&self, action: Action) -> Permit {
+        let asked = Instant::now();
+        let permit = self.api.0.limiter.acquire(action, self.priority).await;
+        self.api
+            .0
+            .metrics
+            .waited(action.category(), self.priority, asked.elapsed());
+        permit
+    }
+}
+
+/// Whether a read that failed like this may well succeed at once.
+fn is_worth_repeating(error: &Error) -> bool {
+    match error.failure() {
+        Failure::Failed | Failure::NoAnswer => true,
+        Failure::Refused => error.kind() == ErrorKind::Throttled,
+        Failure::NotSent | Failure::TimedOut | Failure::Unreadable => false,
+    }
+}
+
+// === impl Priority ===
+
+impl Priority {
+    /// Its label in metrics.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Release => "release",
+            Self::Check => "check",
+        }
     }
 }
