@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     cli::status::{Row, rows},
-    controller::{Context, caches::WatchState},
+    controller::{Context, watches::WatchState},
     leader::Leadership,
     metrics::Metrics,
 };

@@ -3,16 +3,14 @@
 use std::{collections::BTreeMap, io::Write, sync::Arc, time::Duration};
 
 use clap::ValueEnum;
-use k8s_openapi::api::{
-    core::v1::{Node, Service},
-    discovery::v1::EndpointSlice,
-};
-use kube::{Api, Client, ResourceExt, api::ListParams};
+use k8s_openapi::api::core::v1::Service;
+use kube::Client;
 use roadstead_core::{
-    ClusterUid, ErrorKind, LoadBalancer, LoadBalancerProvider, Plan, ProviderName, Published,
-    TargetKind, Targets, chain,
+    ClusterUid, ErrorKind, LoadBalancer, LoadBalancerProvider, Plan, ProviderName, Targets, chain,
 };
 use serde::Serialize;
+
+mod reads;
 
 use super::manifest;
 use crate::{
@@ -22,7 +20,6 @@ use crate::{
     providers::{self, Purpose},
     service::{
         class::{ClassError, Classes},
-        endpoints,
         intent::{self, Intent, Traits},
         nodes, request, status,
     },
@@ -210,7 +207,7 @@ impl Planner {
             .warnings
             .extend(typos.iter().map(ToString::to_string));
         let kind = provider.target_kind(&want);
-        want.targets = self.targets(service, provider, kind).await?;
+        want.targets = self.targets(service, provider, kind, answer).await?;
         want.published = status::addresses(service);
         if want.targets == Targets::Keep {
             answer.warnings.push(nodes::NO_NODES.to_owned());
@@ -235,64 +232,6 @@ impl Planner {
             Err(error) => return Err(Error::Plan(name, error)),
         }
         Ok(())
-    }
-
-    /// The addresses that Services carry; of this one alone where the user may not list the others.
-    async fn published(
-        &self,
-        service: &Service,
-        provider: ProviderName,
-        answer: &mut Answer,
-    ) -> Result<Vec<Published>, Error> {
-        let services: Api<Service> = Api::all(self.client.clone());
-        let services = match services.list(&ListParams::default()).await {
-            Ok(list) => list.items,
-            Err(kube::Error::Api(status)) if status.is_forbidden() => {
-                answer.warnings.push(format!(
-                    "{}; an address that another Service has may be shown as free",
-                    status.message
-                ));
-                vec![service.clone()]
-            }
-            Err(error) => return Err(cluster("Services", error)),
-        };
-        let published =
-            |service| intent::published(service, &self.cluster, &self.classes, provider);
-        Ok(services.iter().filter_map(published).collect())
-    }
-
-    async fn targets(
-        &self,
-        service: &Service,
-        provider: &dyn LoadBalancerProvider,
-        kind: TargetKind,
-    ) -> Result<Targets, Error> {
-        let targets = match kind {
-            TargetKind::Nodes => {
-                let nodes: Api<Node> = Api::all(self.client.clone());
-                let nodes = nodes
-                    .list(&ListParams::default())
-                    .await
-                    .map_err(|error| cluster("nodes", error))?;
-                let targets = nodes::select(&nodes.items, provider.needs_provider_ids());
-                if targets.is_empty() {
-                    return Ok(Targets::Keep);
-                }
-                targets
-            }
-            TargetKind::Endpoints => {
-                let namespace = service.namespace().unwrap_or_default();
-                let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), &namespace);
-                let label = format!("{}={}", endpoints::SERVICE_LABEL, service.name_any());
-                let slices = slices.list(&ListParams::default().labels(&label)).await;
-                endpoints::targets(
-                    &slices
-                        .map_err(|error| cluster("EndpointSlices", error))?
-                        .items,
-                )
-            }
-        };
-        Ok(Targets::Exactly(targets.into()))
     }
 }
 

@@ -8,7 +8,6 @@ use tokio::time::Instant;
 
 use super::Context;
 use crate::service::{
-    endpoints,
     intent::{self, Intent},
     status,
 };
@@ -56,9 +55,7 @@ impl Context {
                 selection.generation(provider.needs_provider_ids()),
             ),
             TargetKind::Endpoints => {
-                let slices = self.caches.slices(key);
-                let targets =
-                    slices.map(|slices| endpoints::targets(slices.iter().map(AsRef::as_ref)));
+                let targets = self.caches.endpoints(key);
                 let mut hash = DefaultHasher::new();
                 targets.hash(&mut hash);
                 (

@@ -1,34 +1,33 @@
 //! What does the API server hold, as far as this process has heard? Watched from the start, leader or not, so that a
 //! standby takes over with warm caches. Writes nothing.
 
-use std::{
-    collections::HashMap,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex};
 
-use futures::{Stream, StreamExt};
+use futures::TryStreamExt;
 use k8s_openapi::{
     api::{
-        core::v1::{Node, Service},
+        core::v1::{Node, Pod, Service},
         discovery::v1::EndpointSlice,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
 };
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client,
     runtime::{
         WatchStreamExt,
         reflector::{ObjectRef, Store, reflector, store},
         watcher::{self, watcher},
     },
 };
-use roadstead_core::NamespacedName;
+use roadstead_core::{NamespacedName, Target};
 use tokio::{sync::watch, task::JoinSet, time::Instant};
 
-use super::inbox::Inbox;
-use crate::explain::explain;
+use super::{
+    inbox::Inbox,
+    pods::Pods,
+    slices::Slices,
+    watches::{Change, Health, NODES, PODS, SERVICES, SLICES, follow, lock},
+};
 use crate::service::{annotations::LAST_APPLIED, endpoints, nodes, request::name_in};
 
 /// The watched objects.
@@ -36,45 +35,13 @@ use crate::service::{annotations::LAST_APPLIED, endpoints, nodes, request::name_
 pub struct Caches {
     services: Store<Service>,
     nodes: Store<Node>,
-    slices: Store<EndpointSlice>,
-    slices_wanted: watch::Sender<bool>,
+    slices: Arc<Slices>,
+    pods: Arc<Pods>,
+    pods_wanted: watch::Sender<bool>,
     /// What changed since it was last asked for.
     pub inbox: Arc<Inbox>,
     health: Arc<Mutex<Health>>,
 }
-
-/// How the watches fare.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Health {
-    /// By resource; absent: not begun.
-    pub watches: HashMap<&'static str, WatchState>,
-}
-
-/// How a watch fares.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WatchState {
-    /// The first list is under way.
-    Syncing,
-    /// It is up to date.
-    Synced,
-    /// It failed, and is tried again; its objects are as they were last heard of.
-    Failing {
-        /// Whether there was a first list at all.
-        synced: bool,
-        /// When it failed last.
-        last: Instant,
-        /// What the API server said.
-        error: String,
-    },
-}
-
-/// A watch that fails is tried again within a minute, and has five seconds to connect.
-const RECOVERED: Duration = Duration::from_secs(90);
-
-/// The resources, as RBAC names them.
-const SERVICES: &str = "services";
-const NODES: &str = "nodes";
-const SLICES: &str = "endpointslices";
 
 // === impl Caches ===
 
@@ -84,8 +51,7 @@ impl Caches {
     pub fn start(client: &Client, namespace: Option<&str>, tasks: &mut JoinSet<()>) -> Self {
         let (services, service_writer) = store();
         let (nodes, node_writer) = store();
-        let (slices, slice_writer) = store();
-        let (slices_wanted, mut slices_asked) = watch::channel(false);
+        let (pods_wanted, mut pods_asked) = watch::channel(false);
         let inbox = Arc::<Inbox>::default();
         let health = Arc::<Mutex<Health>>::default();
         let config = watcher::Config::default();
@@ -116,40 +82,27 @@ impl Caches {
             move |_| to.node(),
         ));
 
-        let stream = watcher(scoped(client, namespace), config)
-            .default_backoff()
-            .modify(endpoints::shrink);
-        let (to, on) = (Arc::clone(&inbox), Arc::clone(&health));
+        let (slices, pods) = (Arc::<Slices>::default(), Arc::<Pods>::default());
+        let targets = PodTargets {
+            slices: Arc::clone(&slices),
+            pods: Arc::clone(&pods),
+            inbox: Arc::clone(&inbox),
+            health: Arc::clone(&health),
+        };
+        let (slice_api, pod_api) = (scoped(client, namespace), scoped(client, namespace));
         tasks.spawn(async move {
-            // Only where a provider wants pods: their slices are the most talkative objects of a cluster.
-            if slices_asked.wait_for(|wanted| *wanted).await.is_err() {
-                return;
+            // Only where a provider wants pods: they and their slices are the most talkative objects of a cluster.
+            if pods_asked.wait_for(|wanted| *wanted).await.is_ok() {
+                targets.follow(slice_api, pod_api).await;
             }
-            let follows =
-                follow(
-                    SLICES,
-                    reflector(slice_writer, stream),
-                    on,
-                    move |change| match change {
-                        Change::Touched(slice) => {
-                            if let Some(service) = slice.labels().get(endpoints::SERVICE_LABEL) {
-                                to.service(NamespacedName::new(
-                                    slice.namespace().unwrap_or_default(),
-                                    service.as_str(),
-                                ));
-                            }
-                        }
-                        Change::Listed => to.everything(),
-                    },
-                );
-            follows.await;
         });
 
         Self {
             services,
             nodes,
             slices,
-            slices_wanted,
+            pods,
+            pods_wanted,
             inbox,
             health,
         }
@@ -196,24 +149,25 @@ impl Caches {
         self.nodes.state()
     }
 
-    /// The slices of a Service; `None` while the first list is under way, which this call begins if need be.
+    /// The pods that receive the traffic of a Service; `None` while the first lists are under way, which this call begins
+    /// if need be.
     #[must_use]
-    pub fn slices(&self, key: &NamespacedName) -> Option<Vec<Arc<EndpointSlice>>> {
-        self.slices_wanted
+    pub fn endpoints(&self, key: &NamespacedName) -> Option<Vec<Target>> {
+        self.pods_wanted
             .send_if_modified(|wanted| !std::mem::replace(wanted, true));
-        let synced = matches!(
-            lock(&self.health).watches.get(SLICES),
-            Some(WatchState::Synced | WatchState::Failing { synced: true, .. })
-        );
-        synced.then(|| {
-            self.slices.state_filter(|slice| {
-                slice.metadata.namespace.as_deref() == Some(&key.namespace)
-                    && slice
-                        .labels()
-                        .get(endpoints::SERVICE_LABEL)
-                        .is_some_and(|name| **name == *key.name)
+        let known = lock(&self.health).pods_are_known();
+        known.then(|| {
+            let slices = self.slices.of(key);
+            endpoints::targets(slices.iter().map(AsRef::as_ref), |pod, address| {
+                self.pods.is_fit(pod, address)
             })
         })
+    }
+
+    /// The pods that wait for their load balancer before they are ready.
+    #[must_use]
+    pub fn gated(&self) -> &Pods {
+        &self.pods
     }
 
     /// How the watches fare.
@@ -227,62 +181,51 @@ impl Caches {
     }
 }
 
-enum Change<K> {
-    Touched(K),
-    Listed,
+/// What says which pods a Service has, and its watches.
+struct PodTargets {
+    slices: Arc<Slices>,
+    pods: Arc<Pods>,
+    inbox: Arc<Inbox>,
+    health: Arc<Mutex<Health>>,
 }
 
-async fn follow<K>(
-    resource: &'static str,
-    stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>>,
-    health: Arc<Mutex<Health>>,
-    mut tell: impl FnMut(Change<K>),
-) {
-    let set = |state| lock(&health).watches.insert(resource, state);
-    set(WatchState::Syncing);
-    let mut stream = pin!(stream);
-    while let Some(event) = stream.next().await {
-        match event {
-            Ok(watcher::Event::Apply(object) | watcher::Event::Delete(object)) => {
-                recover(&health, resource);
-                tell(Change::Touched(object));
-            }
-            Ok(watcher::Event::Init | watcher::Event::InitApply(_)) => {}
-            Ok(watcher::Event::InitDone) => {
-                set(WatchState::Synced);
-                tell(Change::Listed);
-            }
-            Err(error) => {
-                let error = explain(&error);
-                let before = lock(&health).watches.get(resource).cloned();
-                let synced = before.as_ref().is_some_and(WatchState::is_synced);
-                let last = Instant::now();
-                let told = before
-                    .map(|before| before.at(last))
-                    .is_some_and(|before| before.error() == Some(error.as_str()));
-                if !told {
-                    tracing::warn!(resource, error, "watching failed; trying again");
+// === impl PodTargets ===
+
+impl PodTargets {
+    /// Watches for ever, and has the Services looked at whose targets may have changed.
+    async fn follow(self, slices: Api<EndpointSlice>, pods: Api<Pod>) {
+        let config = watcher::Config::default();
+        let slices = watcher(slices, config.clone())
+            .default_backoff()
+            .modify(endpoints::shrink)
+            .inspect_ok(|event| {
+                for service in self.slices.take(event) {
+                    self.inbox.service(service);
                 }
-                set(WatchState::Failing {
-                    synced,
-                    last,
-                    error,
-                });
+            });
+        let pods = watcher(pods, config).default_backoff().inspect_ok(|event| {
+            let changed = self.pods.take(event);
+            for service in changed.iter().flat_map(|pod| self.slices.with_pod(pod)) {
+                self.inbox.service(service);
             }
+        });
+        tokio::join!(
+            follow(SLICES, slices, Arc::clone(&self.health), |change| {
+                self.listed(&change);
+            }),
+            follow(PODS, pods, Arc::clone(&self.health), |change| {
+                self.listed(&change);
+            }),
+        );
+    }
+
+    /// What one change touches was told by whoever took it in.
+    fn listed<K>(&self, change: &Change<K>) {
+        match change {
+            Change::Touched(_) => {}
+            Change::Listed => self.inbox.everything(),
         }
     }
-}
-
-fn recover(health: &Mutex<Health>, resource: &'static str) {
-    if let Some(state @ WatchState::Failing { synced: true, .. }) =
-        lock(health).watches.get_mut(resource)
-    {
-        *state = WatchState::Synced;
-    }
-}
-
-fn lock(health: &Mutex<Health>) -> MutexGuard<'_, Health> {
-    health.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn scoped<K>(client: &Client, namespace: Option<&str>) -> Api<K>
@@ -305,80 +248,5 @@ fn shrink_service(service: &mut Service) {
     }
     if let Some(spec) = &mut service.spec {
         spec.selector = None;
-    }
-}
-
-// === impl Health ===
-
-impl Health {
-    /// True if the watches that every Service needs have had their first list.
-    #[must_use]
-    pub fn is_synced(&self) -> bool {
-        [SERVICES, NODES].iter().all(|resource| {
-            self.watches
-                .get(resource)
-                .is_some_and(WatchState::is_synced)
-        })
-    }
-
-    /// Why the pods of Services are not known; `None` if they are, or if that is a matter of a moment.
-    #[must_use]
-    pub fn slices_trouble(&self) -> Option<&str> {
-        self.watches
-            .get(SLICES)
-            .filter(|state| !state.is_synced())?
-            .error()
-    }
-}
-
-// === impl WatchState ===
-
-impl WatchState {
-    /// The state as it is at `now`: a watch that goes on where it was cut off says nothing before something changes, so
-    /// one that has not failed for so long is taken to be up to date again.
-    fn at(self, now: Instant) -> Self {
-        match self {
-            Self::Failing {
-                synced: true, last, ..
-            } if now >= last + RECOVERED => Self::Synced,
-            Self::Syncing | Self::Synced | Self::Failing { .. } => self,
-        }
-    }
-
-    /// What is wrong, if anything is.
-    #[must_use]
-    pub fn error(&self) -> Option<&str> {
-        match self {
-            Self::Syncing | Self::Synced => None,
-            Self::Failing { error, .. } => Some(error),
-        }
-    }
-
-    /// True if there was a first list.
-    #[must_use]
-    pub fn is_synced(&self) -> bool {
-        matches!(self, Self::Synced | Self::Failing { synced: true, .. })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_watch_that_has_not_failed_for_long_is_up_to_date_again() {
-        let last = Instant::now();
-        let failing = |synced| WatchState::Failing {
-            synced,
-            last,
-            error: "connection refused".to_owned(),
-        };
-        assert_eq!(failing(true).at(last), failing(true));
-        assert_eq!(failing(true).at(last + RECOVERED), WatchState::Synced);
-        assert_eq!(
-            failing(false).at(last + RECOVERED),
-            failing(false),
-            "it still lacks its first list"
-        );
     }
 }

@@ -104,7 +104,10 @@ pub(super) async fn ensure(
         typos: &typos,
         without_nodes,
     };
-    let (answer, service) = ask(context, key, service, provider, &asked).await;
+    let (mut answer, service) = ask(context, key, service, provider, &asked).await;
+    if let Ok(ensured) = &mut answer {
+        context.keep_gates(key, &want.targets, ensured).await;
+    }
     let reporter = context.reporter(&service, name, &typos, without_nodes);
     conclude(context, key, &reporter, answer, &aim, since).await
 }
@@ -118,7 +121,7 @@ async fn without_targets(
     aim: &Aim,
 ) -> writes::Result<Verdict> {
     let health = context.caches.health();
-    let Some(trouble) = health.slices_trouble() else {
+    let Some(trouble) = health.pods_trouble() else {
         return Ok(Verdict::after("waiting", SOON));
     };
     let typos = context.typos(service, name);
@@ -232,7 +235,7 @@ impl Context {
     /// When a Service that is served is looked at again: at the resync, or before it if the provider asks for that.
     fn next_look(&self, key: &NamespacedName, asked_for: Option<Duration>) -> Instant {
         let resync = self.next_resync();
-        let asked_for = asked_for.map(|after| Instant::now() + after);
+        let asked_for = asked_for.map(|after| Instant::now() + after.max(SOON));
         self.memory
             .awaits(key, asked_for.is_some_and(|at| at < resync));
         asked_for.map_or(resync, |at| at.min(resync))

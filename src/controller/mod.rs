@@ -8,9 +8,11 @@ pub mod caches;
 mod ensure;
 pub mod events;
 mod finalizer;
+pub mod gates;
 pub mod inbox;
 pub mod memory;
 pub mod orphans;
+pub mod pods;
 mod publish;
 pub mod queue;
 mod reconcile;
@@ -18,8 +20,10 @@ mod release;
 pub mod report;
 pub mod retry;
 pub mod said;
+pub mod slices;
 pub mod targets;
 mod trigger;
+pub mod watches;
 pub mod writes;
 
 use std::{
@@ -39,8 +43,8 @@ use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    caches::Caches, events::Events, memory::Memory, orphans::Orphanage, retry::Retries,
-    targets::NodeTargets, writes::Writes,
+    caches::Caches, events::Events, gates::Gates, memory::Memory, orphans::Orphanage,
+    retry::Retries, targets::NodeTargets, writes::Writes,
 };
 use crate::{
     fence::Fenced,
@@ -93,6 +97,7 @@ pub struct Context {
     caches: Arc<Caches>,
     nodes: NodeTargets,
     memory: Memory,
+    gates: Gates,
     retries: Retries<NamespacedName>,
     writes: Arc<Writes>,
     events: Events,
@@ -160,6 +165,7 @@ impl Controller {
             caches,
             nodes: NodeTargets::default(),
             memory: Memory::default(),
+            gates: Gates::default(),
             retries: Retries::default(),
             writes,
             events,

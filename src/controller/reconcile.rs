@@ -260,6 +260,7 @@ impl Context {
 
     pub(super) fn forget(&self, key: &NamespacedName) {
         self.memory.forget(key);
+        self.gates.forget(key);
         self.retries.forget(key);
     }
 }

@@ -129,6 +129,7 @@ async fn released(
     );
     tracing::info!(provider = %name, reason, "released");
     context.memory.let_go(key);
+    context.gates.forget(key);
     context.retries.forget(key);
     Ok(())
 }

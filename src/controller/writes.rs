@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use k8s_openapi::api::core::v1::{Service, ServiceStatus};
+use k8s_openapi::api::core::v1::{Pod, PodStatus, Service, ServiceStatus};
 use kube::{
     Api, Client, ResourceExt,
     api::{ListParams, ObjectMeta, PartialObjectMeta, Patch, PatchParams, PostParams},
@@ -16,10 +16,13 @@ use roadstead_core::NamespacedName;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::leader::Leadership;
+use crate::{leader::Leadership, service::gates::GatedPod};
 
 /// The field manager of everything that this process applies.
 pub const FIELD_MANAGER: &str = "roadstead";
+
+/// The field manager of the conditions of pods, apart from everything else: nobody's apply of the one takes the other away.
+pub const GATE_MANAGER: &str = "roadstead-target-health";
 
 /// How many writes are under way at once: enough to keep an API server busy, and few enough connections to be kind.
 const PARALLEL: usize = 32;
@@ -158,6 +161,31 @@ impl Writes {
         let patch = Patch::Apply(&patch);
         self.call(&self.permits, what, api.patch_status(&key, &params, &patch))
             .await
+    }
+
+    /// Applies the condition of a pod's readiness gate, and returns the pod as it is then.
+    pub async fn gate(
+        &self,
+        name: &NamespacedName,
+        pod: &GatedPod,
+        status: PodStatus,
+    ) -> Result<Pod> {
+        let patch = Pod {
+            metadata: ObjectMeta {
+                name: Some(name.name.to_string()),
+                namespace: Some(name.namespace.to_string()),
+                uid: Some(pod.uid.clone()),
+                ..ObjectMeta::default()
+            },
+            spec: None,
+            status: Some(status),
+        };
+        let api = Api::<Pod>::namespaced(self.client.clone(), &name.namespace);
+        let what = || format!("writing the readiness gate of pod {name}");
+        let params = PatchParams::apply(GATE_MANAGER).force();
+        let patch = Patch::Apply(&patch);
+        let call = api.patch_status(&name.name, &params, &patch);
+        self.call(&self.permits, what, call).await
     }
 
     /// Sets the finalizers of `service` if nobody changed it since it was read.

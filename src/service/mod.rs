@@ -4,6 +4,7 @@ pub mod annotations;
 pub mod class;
 pub mod conditions;
 pub mod endpoints;
+pub mod gates;
 pub mod intent;
 pub mod nodes;
 pub mod request;

@@ -13,7 +13,8 @@ use roadstead_testbed::{
     k8s_openapi::api::{
         authentication::v1::{TokenRequest, TokenRequestSpec},
         authorization::v1::SubjectAccessReview,
-        core::v1::{Service, ServiceAccount},
+        core::v1::{Pod, Service, ServiceAccount},
+        discovery::v1::EndpointSlice,
     },
     kube::{
         Api, Client,
@@ -28,6 +29,9 @@ use super::{
     chart::{self, Release, kind, name},
     grants::{self, Grant},
 };
+
+/// The condition that pods wait for.
+const GATE: &str = "roadstead.dev/target-health";
 
 const WITHIN: Duration = Duration::from_secs(30);
 
@@ -193,6 +197,35 @@ impl Life<'_> {
         Ok(path)
     }
 
+    /// A pod's readiness gate opens when it is a target.
+    async fn wait_as_a_pod(&self) -> Result<()> {
+        let pods = Api::<Pod>::namespaced(self.admin.clone(), &self.team);
+        let slices = Api::<EndpointSlice>::namespaced(self.admin.clone(), &self.team);
+        let (pod, status, slice) = waiting_pod();
+        let create = PostParams::default();
+        pods.create(&create, &serde_json::from_value(pod)?).await?;
+        let params = PatchParams::default();
+        pods.patch_status("web-1", &params, &Patch::Merge(&status))
+            .await?;
+        let slice: EndpointSlice = serde_json::from_value(slice)?;
+        slices.create(&create, &slice).await?;
+        let is_open = |pod: &Pod| {
+            let conditions = pod.status.iter().flat_map(|status| &status.conditions);
+            let mut gates = conditions
+                .flatten()
+                .filter(|condition| condition.type_ == GATE);
+            gates.any(|gate| gate.status == "True")
+        };
+        eventually(&pods, "web-1", "its gate open", |pod| {
+            pod.is_some_and(is_open)
+        })
+        .await?;
+        let now = DeleteParams::default().grace_period(0);
+        pods.delete("web-1", &now).await?;
+        slices.delete("web-1", &DeleteParams::default()).await?;
+        Ok(())
+    }
+
     /// Everything that a controller does: one leads, another stands by and takes over.
     async fn act(&self, identity: &Identity) -> Result<()> {
         let services = Api::<Service>::namespaced(self.admin.clone(), &self.team);
@@ -210,6 +243,9 @@ impl Life<'_> {
             web.is_some_and(|web| !addresses(web).is_empty())
         })
         .await?;
+        if !self.annotations.is_empty() {
+            self.wait_as_a_pod().await?;
+        }
         poll_until(
             "an event of the node without a provider id",
             WITHIN,
@@ -244,6 +280,32 @@ impl Life<'_> {
         second.wait(WITHIN).await?;
         Ok(())
     }
+}
+
+/// A pod of the Service that waits for its load balancer, as the kubelet and the controller of EndpointSlices leave it.
+fn waiting_pod() -> (Value, Value, Value) {
+    let pod = json!({
+        "metadata": { "name": "web-1" },
+        "spec": {
+            "containers": [{ "name": "web", "image": "none" }],
+            "readinessGates": [{ "conditionType": GATE }],
+        },
+    });
+    let status = json!({ "status": {
+        "podIPs": [{ "ip": "10.1.0.1" }],
+        "conditions": [{ "type": "ContainersReady", "status": "True" }],
+    } });
+    let slice = json!({
+        "metadata": { "name": "web-1", "labels": { "kubernetes.io/service-name": "web" } },
+        "addressType": "IPv4",
+        "ports": [{ "name": "tcp-80", "port": 8080 }],
+        "endpoints": [{
+            "addresses": ["10.1.0.1"],
+            "conditions": { "ready": false },
+            "targetRef": { "kind": "Pod", "name": "web-1" },
+        }],
+    });
+    (pod, status, slice)
 }
 
 async fn start(identity: &Identity, name: &str) -> Result<Roadstead> {

@@ -30,8 +30,8 @@ use roadstead::{
     metrics::Metrics,
     service::class::Classes,
 };
-use roadstead_core::LoadBalancerProvider;
-use roadstead_mock::{MockProvider, NAME};
+use roadstead_core::{LoadBalancerProvider, ProviderName};
+use roadstead_mock::MockProvider;
 use tokio::{
     sync::watch,
     task::{JoinHandle, JoinSet},
@@ -150,6 +150,21 @@ impl Fate {
 impl Life {
     /// Starts a controller for the place, through `kubeconfig`, that dies as `doom` says.
     pub(crate) async fn begin(place: &Place, kubeconfig: &Path, doom: Doom) -> Self {
+        let mock = MockProvider::new(
+            Arc::clone(&place.cloud),
+            place.cluster.clone(),
+            roadstead_mock::Settings::default(),
+        );
+        Self::begin_of(place, Arc::new(mock), kubeconfig, doom).await
+    }
+
+    /// The same with that provider in the mock's place.
+    pub(crate) async fn begin_of(
+        place: &Place,
+        inner: Arc<dyn LoadBalancerProvider>,
+        kubeconfig: &Path,
+        doom: Doom,
+    ) -> Self {
         let fate = Fate::new(doom);
         let connection = Connection {
             kubeconfig: Some(kubeconfig.to_owned()),
@@ -158,18 +173,14 @@ impl Life {
         let config = client::config(&connection).await.unwrap();
         let layer = MortalLayer(Arc::clone(&fate));
         let client = ClientBuilder::try_from(config).unwrap().with_layer(&layer);
-        let inner = MockProvider::new(
-            Arc::clone(&place.cloud),
-            place.cluster.clone(),
-            roadstead_mock::Settings::default(),
-        );
+        let settings = settings(place, inner.name());
         let provider = Mortal {
             inner,
             fate: Arc::clone(&fate),
         };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(run(
-            settings(place),
+            settings,
             Arc::new(provider),
             client.build(),
             shutdown.clone(),
@@ -244,10 +255,10 @@ async fn run(
     controller.run(shutdown).await
 }
 
-fn settings(place: &Place) -> Settings {
+fn settings(place: &Place, provider: ProviderName) -> Settings {
     Settings {
         cluster: place.cluster.clone(),
-        classes: Classes::new(&[NAME], &[], None).unwrap(),
+        classes: Classes::new(&[provider], &[], None).unwrap(),
         namespace: Some(place.namespace.clone()),
         resync: Duration::from_hours(1),
         orphanage: Orphanage {

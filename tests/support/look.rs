@@ -73,7 +73,12 @@ impl Place {
 
     /// Returns when the controller has handled everything that came before: a Service that is created now is served.
     pub(crate) async fn settled(&self) {
-        let fence = service("fence").class(MOCK).port(80).build();
+        self.settled_of(MOCK).await;
+    }
+
+    /// The same where the controller answers to another class.
+    pub(crate) async fn settled_of(&self, class: &str) {
+        let fence = service("fence").class(class).port(80).build();
         self.create_served(&fence).await;
         self.delete("fence").await;
         self.gone("fence").await;

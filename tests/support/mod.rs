@@ -1,4 +1,5 @@
-//! A controller inside the test: the real one, over a real API server, with a mock whose world the test can look into.
+//! A controller inside the test: the real one, over a real API server, with a mock whose world the test can look into, or
+//! with any other provider.
 //!
 //! Tests of one binary share a control plane and keep apart by namespace: each controller watches one. What needs the
 //! process itself (signals, flags, crashes) runs the binary instead.
@@ -13,6 +14,7 @@
 
 pub(crate) mod cli;
 mod look;
+pub(crate) mod witness;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -29,7 +31,7 @@ use roadstead::{
     service::class::{ClassMapping, Classes},
 };
 use roadstead_core::{ClusterUid, Guarded, LoadBalancerProvider};
-use roadstead_mock::{Cloud, MockProvider, NAME};
+use roadstead_mock::{Cloud, MockProvider};
 use roadstead_testbed::{ControlPlane, add_node, addresses, eventually, is_true, node};
 use tokio::{
     sync::OnceCell,
@@ -207,7 +209,7 @@ impl Place {
         self.controller_of(Arc::new(mock), setup).await
     }
 
-    /// A controller with that provider in the mock's place.
+    /// A controller with that provider in the mock's place; it answers to the provider's own class.
     pub(crate) async fn controller_of(
         &self,
         provider: Arc<dyn LoadBalancerProvider>,
@@ -224,15 +226,16 @@ impl Place {
         let metrics = Arc::new(Metrics::default());
         let config = client::config(&self.connection).await.unwrap();
         let counted = client::client(config, &metrics).unwrap();
-        let guarded = Guarded::new(provider, provider_timeout, metrics.providers.clone());
         let settings = Settings {
             cluster: self.cluster.clone(),
-            classes: Classes::new(&[NAME], &classes, default_provider.as_deref()).unwrap(),
+            classes: Classes::new(&[provider.name()], &classes, default_provider.as_deref())
+                .unwrap(),
             namespace: Some(self.namespace.clone()),
             resync,
             orphanage,
             shutdown_grace: Duration::from_secs(10),
         };
+        let guarded = Guarded::new(provider, provider_timeout, metrics.providers.clone());
         let shutdown = CancellationToken::new();
         let (client, end, measured) = (counted, shutdown.clone(), Arc::clone(&metrics));
         let task = tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! The mock and the API server, as a controller sees them that may die while it talks to them.
+//! A provider and the API server, as a controller sees them that may die while it talks to them.
 
 use std::{
     io,
@@ -14,15 +14,14 @@ use roadstead_core::{
     Ensured, LoadBalancer, LoadBalancerId, LoadBalancerProvider, Owned, Plan, ProviderName,
     Published, Released, Result, TargetKind, Vocabulary,
 };
-use roadstead_mock::MockProvider;
 use tower::{Layer, Service};
 
 use super::Fate;
 
-/// The mock, as a process sees it that may die.
+/// A provider, as a process sees it that may die.
 #[derive(Debug)]
 pub(super) struct Mortal {
-    pub(super) inner: MockProvider,
+    pub(super) inner: Arc<dyn LoadBalancerProvider>,
     pub(super) fate: Arc<Fate>,
 }
 

@@ -208,6 +208,20 @@ impl Cloud {
             .extend(failures);
     }
 
+    /// The target at `address` fails its health checks for this reason; `None`: it is well again.
+    pub fn sicken(&self, address: IpAddr, reason: Option<&str>) {
+        let sick = &mut self.lock().sick;
+        match reason {
+            Some(reason) => sick.insert(address, reason.to_owned()),
+            None => sick.remove(&address),
+        };
+    }
+
+    /// Why the target at `address` fails its health checks, if it does.
+    pub(crate) fn sickness(&self, address: &IpAddr) -> Option<String> {
+        self.lock().sick.get(address).cloned()
+    }
+
     /// The calls so far; empty unless this world is [recording](Self::recording).
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {

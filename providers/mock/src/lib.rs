@@ -4,6 +4,7 @@
 
 mod addresses;
 mod cloud;
+mod health;
 mod params;
 mod plan;
 mod provider;

@@ -11,12 +11,20 @@ const ADDRESS: &str = "roadstead.dev/mock-address";
 const ADDRESS_TYPE: &str = "roadstead.dev/mock-address-type";
 const FAILURE: &str = "roadstead.dev/mock-failure";
 const LATENCY: &str = "roadstead.dev/mock-latency";
+const LOOK_AGAIN: &str = "roadstead.dev/mock-look-again";
 const TARGET_TYPE: &str = "roadstead.dev/mock-target-type";
 
 /// The keys the mock knows.
 pub(crate) const VOCABULARY: Vocabulary = Vocabulary {
     prefixes: &["roadstead.dev/"],
-    keys: &[ADDRESS, ADDRESS_TYPE, FAILURE, LATENCY, TARGET_TYPE],
+    keys: &[
+        ADDRESS,
+        ADDRESS_TYPE,
+        FAILURE,
+        LATENCY,
+        LOOK_AGAIN,
+        TARGET_TYPE,
+    ],
     families: &[],
 };
 
@@ -31,6 +39,8 @@ pub(crate) struct Params {
     pub(crate) failure: Option<Failure>,
     /// What a call that changes something takes, instead of the flag's latency.
     pub(crate) latency: Option<Duration>,
+    /// How often the health of its targets is looked at between resyncs.
+    pub(crate) look_again: Option<Duration>,
 }
 
 /// The target kind asked for; what cannot be understood is nodes, and [`parse`] says so.
@@ -56,6 +66,7 @@ pub(crate) fn parse(want: &LoadBalancer) -> Result<Params, Vec<Problem>> {
             }
             FAILURE => failure(value).map(|is| params.failure = Some(is)),
             LATENCY => duration(value).map(|is| params.latency = Some(is)),
+            LOOK_AGAIN => duration(value).map(|is| params.look_again = Some(is)),
             TARGET_TYPE => choose(value, &[("instance", ()), ("ip", ())]),
             _ => Ok(()),
         };

@@ -9,7 +9,7 @@ use std::{
 use async_trait::async_trait;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use roadstead_core::{
-    Address, ClusterUid, Ensured, Error, ErrorKind, Health, Host, LoadBalancer, LoadBalancerId,
+    Address, ClusterUid, Ensured, Error, ErrorKind, Host, LoadBalancer, LoadBalancerId,
     LoadBalancerProvider, Outcome, Owned, Plan, Problem, ProviderName, Published, Released, Result,
     TargetKind, Vocabulary,
 };
@@ -196,19 +196,6 @@ fn storing(name: &str, error: std::io::Error) -> Error {
     .with_source(error)
 }
 
-fn health(balancer: Option<&Balancer>) -> Health {
-    match balancer.map_or(0, |balancer| balancer.targets.len()) {
-        0 => Health {
-            serving: Some(false),
-            message: "no targets: no node is eligible".to_owned(),
-        },
-        n => Health {
-            serving: Some(true),
-            message: format!("{n}/{n} healthy"),
-        },
-    }
-}
-
 #[async_trait]
 impl LoadBalancerProvider for MockProvider {
     fn name(&self) -> ProviderName {
@@ -281,8 +268,11 @@ impl LoadBalancerProvider for MockProvider {
                 break (observed, done);
             }
         };
+        let balancer = self.cloud.get(&observed.name).unwrap_or_default();
         Ok(Ensured::Ready(Outcome {
-            health: Some(health(self.cloud.get(&observed.name).as_ref())),
+            health: Some(self.health(&balancer)),
+            targets: self.states(want),
+            look_again: params.look_again,
             addresses: observed.addresses,
             done,
             ..Outcome::default()

@@ -17,6 +17,8 @@ pub(crate) struct State {
     pub(crate) used: HashSet<IpAddr>,
     /// Where the search for a free address goes on, by range: a released address is used last.
     pub(crate) cursors: HashMap<IpNet, IpAddr>,
+    /// Targets that fail their health checks, by address, and why.
+    pub(crate) sick: HashMap<IpAddr, String>,
     pub(crate) scripted: HashMap<Method, Vec<Failure>>,
     /// Kept only where somebody asked for it.
     pub(crate) calls: Option<Vec<Call>>,

@@ -29,7 +29,7 @@ pub use control_plane::{ControlPlane, Options};
 pub use events::{ObjectEvent, events_of};
 pub use fault_proxy::FaultProxy;
 pub use localstack::LocalStack;
-pub use objects::{add_node, namespace, node, service};
+pub use objects::{ServiceBuilder, add_node, namespace, node, service};
 pub use process::{Process, Signal};
 pub use roadstead::Roadstead;
 pub use tcp_proxy::TcpProxy;
