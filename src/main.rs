@@ -5,6 +5,8 @@ use std::{io::Write, process::ExitCode, sync::Arc};
 use anyhow::Context as _;
 use clap::{CommandFactory, Parser};
 use kube::Client;
+#[cfg(feature = "aws")]
+use roadstead::args::AwsCommand;
 use roadstead::{
     args::{Cli, Command},
     cli,
@@ -31,6 +33,8 @@ async fn main() -> ExitCode {
         Command::Controller(args) => run::controller(*args, &connection).await,
         Command::Plan(args) => plan(*args, &connection).await,
         Command::Status(args) => status(args, &connection).await,
+        #[cfg(feature = "aws")]
+        Command::Aws { command } => aws(command),
         Command::Completion { shell } => completion(shell),
     };
     result.unwrap_or_else(|error| failed(&error, 1))
@@ -41,6 +45,18 @@ fn completion(shell: clap_complete::Shell) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "roadstead", &mut script);
     std::io::stdout().write_all(&script).context("printing")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "aws")]
+fn aws(command: AwsCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        AwsCommand::IamPolicy => {
+            let mut out = std::io::stdout();
+            let written = out.write_all(roadstead_aws::IAM_POLICY.as_bytes());
+            written.and_then(|()| out.flush()).context("printing")?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

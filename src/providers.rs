@@ -82,7 +82,7 @@ pub async fn start(
 fn name(kind: ProviderKind) -> ProviderName {
     match kind {
         #[cfg(feature = "aws")]
-        ProviderKind::Aws => ProviderName::new("aws"),
+        ProviderKind::Aws => roadstead_aws::PROVIDER,
         #[cfg(feature = "mock")]
         ProviderKind::Mock => roadstead_mock::NAME,
     }

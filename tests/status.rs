@@ -195,7 +195,8 @@ async fn an_api_server_that_cannot_be_reached_is_an_error_and_no_wait() {
 async fn an_output_that_cannot_be_written_is_an_error_and_no_panic() {
     let place = Place::new("full").await;
     let completion = ["completion", "bash"].as_slice();
-    for args in [completion, &["status"], &["status", "-o", "json"]] {
+    let policy = ["aws", "iam-policy"].as_slice();
+    for args in [completion, policy, &["status"], &["status", "-o", "json"]] {
         let mut command = command(&place.kubeconfig, args);
         let full = std::fs::File::options()
             .write(true)
@@ -206,6 +207,25 @@ async fn an_output_that_cannot_be_written_is_an_error_and_no_panic() {
         assert_eq!(output.status.code(), Some(1), "{args:?}: {error}");
         assert!(error.starts_with("error: "), "{args:?}: {error}");
     }
+}
+
+#[tokio::test]
+async fn the_iam_policy_is_printed_without_a_cluster_and_as_aws_takes_it() {
+    let nowhere = Path::new("no/such/kubeconfig");
+    let policy = roadstead(nowhere, &["aws", "iam-policy"]).await.ok();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    assert_eq!(policy["Version"], "2012-10-17");
+    let statements = policy["Statement"].as_array().unwrap();
+    assert!(
+        statements
+            .iter()
+            .all(|statement| statement["Effect"] == "Allow")
+    );
+    assert!(
+        policy
+            .to_string()
+            .contains("elasticloadbalancing:CreateLoadBalancer")
+    );
 }
 
 #[tokio::test]
@@ -223,7 +243,7 @@ async fn every_shell_gets_its_completion_and_everybody_help() {
         );
     }
     let help = roadstead(nowhere, &["--help"]).await.ok();
-    for command in ["controller", "plan", "status", "completion"] {
+    for command in ["controller", "plan", "status", "aws", "completion"] {
         assert!(help.contains(command), "{help}");
     }
     for command in ["controller", "plan", "status"] {

@@ -3,8 +3,8 @@
 
 use std::{str::FromStr, time::Duration};
 
-use clap::{ArgAction, Args};
-use roadstead_aws::{Scheme, TargetType};
+use clap::{ArgAction, Args, Subcommand};
+use roadstead_aws::{Category, Scheme, TargetType};
 use roadstead_core::PortNumber;
 
 use super::{duration, non_empty, positive};
@@ -83,8 +83,8 @@ pub struct AwsArgs {
         default_value = "30000-32767"
     )]
     pub aws_node_port_range: PortRange,
-    /// A limit of AWS's API that was raised for this account: BUCKET=BURST/PER-SECOND, for example
-    /// register-targets=40/8; may be repeated
+    /// A limit of AWS's API that was raised for this account: CALLS=BURST/PER-SECOND, for example
+    /// register=40/8; may be repeated. A wrong CALLS is answered with those there are
     #[arg(
         long = "aws-limit",
         value_name = "LIMIT",
@@ -102,6 +102,13 @@ pub struct AwsArgs {
     /// How often everything is compared with AWS, not only what a resync looks at
     #[arg(long, value_name = "DURATION", env = "ROADSTEAD_AWS_DEEP_CHECK_INTERVAL", hide_env_values = true, default_value = "1h", value_parser = positive)]
     pub aws_deep_check_interval: Duration,
+}
+
+/// What there is about AWS alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum AwsCommand {
+    /// Print the IAM policy that the controller's role needs, as JSON: everything it calls, and nothing else
+    IamPolicy,
 }
 
 /// A tag of AWS.
@@ -122,11 +129,11 @@ pub struct PortRange {
     pub last: PortNumber,
 }
 
-/// A token bucket of AWS's API as it is for this account.
-#[derive(Clone, Debug, PartialEq)]
+/// What AWS grants this account, other than AWS documents.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limit {
-    /// Which.
-    pub bucket: String,
+    /// To which calls.
+    pub category: Category,
     /// How many calls may come at once.
     pub burst: u32,
     /// How many are added a second.
@@ -182,20 +189,27 @@ impl FromStr for Limit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (calls, limit) = text.split_once('=').unwrap_or((text, ""));
+        let category = Category::ALL
+            .into_iter()
+            .find(|category| category.label() == calls)
+            .ok_or_else(|| {
+                let known = Category::ALL.map(Category::label).join(", ");
+                format!("{calls:?} is no kind of calls that AWS limits; there are {known}")
+            })?;
         let parsed = || {
-            let (bucket, limit) = text.split_once('=')?;
             let (burst, per_second) = limit.split_once('/')?;
             let per_second: f64 = per_second.parse().ok()?;
-            let usable = !bucket.is_empty() && per_second.is_finite() && per_second > 0.0;
+            let usable = per_second.is_finite() && per_second > 0.0;
             let burst = burst.parse().ok().filter(|burst| *burst > 0)?;
-            usable.then(|| Self {
-                bucket: bucket.to_owned(),
+            usable.then_some(Self {
+                category,
                 burst,
                 per_second,
             })
         };
         parsed().ok_or_else(|| {
-            format!("{text:?} is no limit; write BUCKET=BURST/PER-SECOND, for example register-targets=40/8")
+            format!("{text:?} is no limit; write CALLS=BURST/PER-SECOND, for example register=40/8")
         })
     }
 }
@@ -247,13 +261,20 @@ mod tests {
         for bad in ["", "0-1", "9-8", "1-65536", "a-b"] {
             assert!(bad.parse::<PortRange>().is_err(), "{bad:?}");
         }
-        let limit: Limit = "create-load-balancer=20/0.4".parse().unwrap();
+        let limit: Limit = "create=20/0.4".parse().unwrap();
         assert_eq!(
             (limit.burst, limit.per_second.to_string().as_str()),
             (20, "0.4")
         );
         for bad in [
-            "", "x", "x=1", "x=0/1", "x=1/0", "x=1/nan", "=1/1", "x=-1/1",
+            "",
+            "create",
+            "create=1",
+            "create=0/1",
+            "create=1/0",
+            "create=1/nan",
+            "=1/1",
+            "all=1/1",
         ] {
             assert!(bad.parse::<Limit>().is_err(), "{bad:?}");
         }

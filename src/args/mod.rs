@@ -12,7 +12,7 @@ mod aws;
 mod provider;
 
 #[cfg(feature = "aws")]
-pub use self::aws::{AwsArgs, Limit, PortRange, Tag};
+pub use self::aws::{AwsArgs, AwsCommand, Limit, PortRange, Tag};
 #[cfg(feature = "mock")]
 pub use self::provider::MockArgs;
 pub use self::provider::{ProviderArgs, ProviderKind};
@@ -89,6 +89,13 @@ pub enum Command {
     Plan(Box<PlanArgs>),
     /// Show every Service of Roadstead's: provider, address, conditions, and what is wrong
     Status(StatusArgs),
+    /// Things about AWS alone
+    #[cfg(feature = "aws")]
+    Aws {
+        /// What.
+        #[command(subcommand)]
+        command: AwsCommand,
+    },
     /// Print a completion script: roadstead completion bash > /`etc/bash_completion.d/roadstead`
     Completion {
         /// Which shell
@@ -350,8 +357,13 @@ mod tests {
             ),
             #[cfg(feature = "aws")]
             (
-                vec!["plan", "web", "--aws-limit", "register-targets=40"],
-                "register-targets=40/8",
+                vec!["plan", "web", "--aws-limit", "register=40"],
+                "register=40/8",
+            ),
+            #[cfg(feature = "aws")]
+            (
+                vec!["plan", "web", "--aws-limit", "targets=40/8"],
+                "register, describe",
             ),
         ];
         for (args, hint) in table {
