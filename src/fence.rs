@@ -75,6 +75,10 @@ impl LoadBalancerProvider for Fenced {
         self.inner.target_kind(want)
     }
 
+    fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
+        self.inner.chooses_by_label(want)
+    }
+
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {
         self.while_leading(self.inner.plan(want)).await
     }

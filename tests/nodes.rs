@@ -136,6 +136,28 @@ async fn targets_follow_the_nodes_that_come_go_and_are_taken_out() {
     running.stop().await;
 }
 
+#[tokio::test]
+async fn a_new_label_is_news_only_to_those_that_choose_by_label() {
+    let (place, _alone) = alone("labels").await;
+    for name in ["a", "b"] {
+        add(&place, node(name)).await;
+    }
+    let running = place.controller().await;
+    let all = place.create_served(&web("all")).await;
+    let some = service("some")
+        .class(MOCK)
+        .annotation("roadstead.dev/mock-node-label", "tier=edge");
+    let some = place.create_served(&some.port(80).build()).await;
+    points_at(&place, &some, &[]).await;
+    let calls = place.calls(Method::Ensure, &all);
+    label(&place, "a", "tier", Some("edge")).await;
+    points_at(&place, &some, &["a"]).await;
+    label(&place, "a", "tier", None).await;
+    points_at(&place, &some, &[]).await;
+    assert_eq!(place.calls(Method::Ensure, &all), calls);
+    running.stop().await;
+}
+
 #[test]
 fn what_says_nothing_about_eligibility_is_no_change() {
     let selected = NodeTargets::default();

@@ -50,10 +50,17 @@ impl Context {
             return (None, 0);
         };
         match provider.target_kind(want) {
-            TargetKind::Nodes => (
-                Some(selection.targets(provider.needs_provider_ids())),
-                selection.generation(provider.needs_provider_ids()),
-            ),
+            TargetKind::Nodes => {
+                let by_label = provider.chooses_by_label(want);
+                if by_label {
+                    self.nodes.are_chosen_by_label();
+                }
+                let needs_ids = provider.needs_provider_ids();
+                (
+                    Some(selection.targets(needs_ids)),
+                    selection.generation(needs_ids, by_label),
+                )
+            }
             TargetKind::Endpoints => {
                 let targets = self.caches.endpoints(key);
                 let mut hash = DefaultHasher::new();

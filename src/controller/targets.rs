@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +21,8 @@ use crate::service::nodes::{self, Skipped};
 #[derive(Debug)]
 pub struct NodeTargets {
     current: Mutex<Selection>,
+    /// Whether a load balancer ever chose nodes by their labels.
+    by_label: AtomicBool,
     told: Mutex<HashSet<String>>,
 }
 
@@ -32,8 +37,10 @@ pub struct Selection {
 
 #[derive(Clone, Debug)]
 struct Choice {
-    /// Counts up with each change: two choices of one number are one.
+    /// Counts up with each change of who receives traffic: two choices of one number are one.
     generation: u64,
+    /// Counts up with those, and with each change of a label.
+    labelled: u64,
     targets: Arc<[Target]>,
 }
 
@@ -56,10 +63,15 @@ impl Selection {
         }
     }
 
-    /// A number that changes with those targets, and only with them.
+    /// A number that changes with those targets, and only with them; with their labels only if `by_label`.
     #[must_use]
-    pub fn generation(&self, needs_provider_ids: bool) -> u64 {
-        self.choice(needs_provider_ids).generation
+    pub fn generation(&self, needs_provider_ids: bool, by_label: bool) -> u64 {
+        let choice = self.choice(needs_provider_ids);
+        if by_label {
+            choice.labelled
+        } else {
+            choice.generation
+        }
     }
 
     fn choice(&self, needs_provider_ids: bool) -> &Choice {
@@ -77,18 +89,26 @@ impl Choice {
     fn none() -> Self {
         Self {
             generation: 0,
+            labelled: 0,
             targets: Arc::new([]),
         }
     }
 
-    /// Takes `targets`; true if they are others.
+    /// Takes `targets`; true if they are others, whatever their labels.
     fn take(&mut self, targets: Vec<Target>) -> bool {
-        let changed = *self.targets != *targets;
-        if changed {
-            self.generation += 1;
-            self.targets = targets.into();
+        if *self.targets == *targets {
+            return false;
         }
-        changed
+        let same = self.targets.len() == targets.len()
+            && self
+                .targets
+                .iter()
+                .zip(&targets)
+                .all(|(a, b)| a.same_way(b));
+        self.generation += u64::from(!same);
+        self.labelled += 1;
+        self.targets = targets.into();
+        !same
     }
 }
 
@@ -101,6 +121,7 @@ impl Default for NodeTargets {
                 identified: Choice::none(),
                 all: Choice::none(),
             }),
+            by_label: AtomicBool::new(false),
             told: Mutex::default(),
         }
     }
@@ -116,7 +137,12 @@ impl NodeTargets {
             .clone()
     }
 
-    /// Selects anew; true if the selection changed.
+    /// Somebody chooses nodes by their labels: from here on a new label may be a reason to look.
+    pub fn are_chosen_by_label(&self) {
+        self.by_label.store(true, Ordering::Relaxed);
+    }
+
+    /// Selects anew; true if the selection changed, labels aside.
     pub fn select(&self, nodes: &[Arc<Node>]) -> bool {
         let all = nodes::select(nodes.iter().map(AsRef::as_ref), false);
         // The same ones, so that a thousand nodes' labels are held once.
@@ -137,9 +163,16 @@ impl NodeTargets {
             if needs_provider_ids {
                 self.tell_unidentified(&nodes, events);
             }
-            if self.select(&nodes) {
-                let targets = self.current().all.targets.len();
+            let before = self.current().all.labelled;
+            let changed = self.select(&nodes);
+            let Choice {
+                labelled, targets, ..
+            } = self.current().all;
+            if changed {
+                let targets = targets.len();
                 tracing::info!(targets, "the nodes that receive traffic changed");
+            }
+            if changed || (labelled != before && self.by_label.load(Ordering::Relaxed)) {
                 caches.inbox.everything();
             }
         }

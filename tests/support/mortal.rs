@@ -62,6 +62,10 @@ impl LoadBalancerProvider for Mortal {
         self.inner.target_kind(want)
     }
 
+    fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
+        self.inner.chooses_by_label(want)
+    }
+
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {
         self.fate.live("plan", self.inner.plan(want)).await
     }

@@ -78,6 +78,10 @@ impl LoadBalancerProvider for Witness {
         self.inner.target_kind(want)
     }
 
+    fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
+        self.inner.chooses_by_label(want)
+    }
+
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {
         self.inner.plan(want).await
     }

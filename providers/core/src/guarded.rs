@@ -222,6 +222,10 @@ impl LoadBalancerProvider for Guarded {
         self.inner.target_kind(want)
     }
 
+    fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
+        self.inner.chooses_by_label(want)
+    }
+
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {
         self.call("plan", never, self.inner.plan(want)).await
     }

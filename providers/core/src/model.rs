@@ -1,6 +1,6 @@
 //! What is asked of a provider? The whole request, in the field's own words. Pure data: no I/O, no defaults hidden.
 
-use std::{collections::BTreeMap, fmt, net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, fmt, hash::Hash, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -269,6 +269,29 @@ impl fmt::Display for IpFamily {
 }
 
 // === impl Target ===
+
+impl Target {
+    /// Whether traffic to both goes the same way; what nodes are labelled, and which pod it is, do not count.
+    #[must_use]
+    pub fn same_way(&self, other: &Self) -> bool {
+        self.way() == other.way()
+    }
+
+    /// Everything that traffic to it depends on.
+    #[must_use]
+    pub fn way(&self) -> impl Eq + Hash + use<'_> {
+        let Self {
+            node,
+            provider_id,
+            addresses,
+            port,
+            port_name,
+            pod: _,
+            labels: _,
+        } = self;
+        (node, provider_id, addresses, port, port_name)
+    }
+}
 
 fn no_labels(labels: &BTreeMap<String, String>) -> bool {
     labels.is_empty()

@@ -142,6 +142,10 @@ pub trait LoadBalancerProvider: fmt::Debug + Send + Sync + 'static {
     /// What it wants as targets, from what the Service asks for. Reads nothing but its argument.
     fn target_kind(&self, want: &LoadBalancer) -> TargetKind;
 
+    /// Whether it chooses among nodes by their labels, from what the Service asks for: only then is a node's new label a
+    /// reason to ask it. Reads nothing but its argument.
+    fn chooses_by_label(&self, want: &LoadBalancer) -> bool;
+
     /// What `ensure` would do now. Reads only.
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan>;
 

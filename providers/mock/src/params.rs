@@ -1,9 +1,9 @@
 //! What do a Service's annotations ask of the mock? Parsed once, every problem named. No I/O.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use roadstead_core::{LoadBalancer, Problem, TargetKind, Vocabulary};
+use roadstead_core::{LoadBalancer, Problem, Target, TargetKind, Vocabulary};
 
 use crate::Failure;
 
@@ -12,6 +12,7 @@ const ADDRESS_TYPE: &str = "roadstead.dev/mock-address-type";
 const FAILURE: &str = "roadstead.dev/mock-failure";
 const LATENCY: &str = "roadstead.dev/mock-latency";
 const LOOK_AGAIN: &str = "roadstead.dev/mock-look-again";
+const NODE_LABEL: &str = "roadstead.dev/mock-node-label";
 const TARGET_TYPE: &str = "roadstead.dev/mock-target-type";
 
 /// The keys the mock knows.
@@ -23,6 +24,7 @@ pub(crate) const VOCABULARY: Vocabulary = Vocabulary {
         FAILURE,
         LATENCY,
         LOOK_AGAIN,
+        NODE_LABEL,
         TARGET_TYPE,
     ],
     families: &[],
@@ -51,6 +53,20 @@ pub(crate) fn target_kind(want: &LoadBalancer) -> TargetKind {
     }
 }
 
+/// The label that nodes must carry to be targets, as `KEY=VALUE`.
+pub(crate) fn node_label(want: &LoadBalancer) -> Option<(&str, &str)> {
+    want.annotations.get(NODE_LABEL)?.split_once('=')
+}
+
+/// Those of `targets` that `want` asks for.
+pub(crate) fn chosen(want: &LoadBalancer, targets: &Arc<[Target]>) -> Arc<[Target]> {
+    let Some((key, value)) = node_label(want) else {
+        return Arc::clone(targets);
+    };
+    let carries = |target: &&Target| target.labels.get(key).is_some_and(|there| there == value);
+    targets.iter().filter(carries).cloned().collect()
+}
+
 /// Reads the annotations of `want`.
 pub(crate) fn parse(want: &LoadBalancer) -> Result<Params, Vec<Problem>> {
     let mut problems = Vec::new();
@@ -67,6 +83,9 @@ pub(crate) fn parse(want: &LoadBalancer) -> Result<Params, Vec<Problem>> {
             FAILURE => failure(value).map(|is| params.failure = Some(is)),
             LATENCY => duration(value).map(|is| params.latency = Some(is)),
             LOOK_AGAIN => duration(value).map(|is| params.look_again = Some(is)),
+            NODE_LABEL if !value.contains('=') => {
+                Err(format!("{value:?} is no label; write KEY=VALUE"))
+            }
             TARGET_TYPE => choose(value, &[("instance", ()), ("ip", ())]),
             _ => Ok(()),
         };

@@ -1,14 +1,13 @@
 //! Which steps turn what the mock's world holds into what is wanted? Pure.
 
-use std::{collections::HashSet, net::IpAddr};
+use std::collections::HashSet;
 
 use ipnet::IpNet;
 use roadstead_core::{
-    Action, Address, LoadBalancer, NodeName, Port, PortNumber, ProviderId, SessionAffinity,
-    Step as Told, Target, Targets, TrafficPolicy,
+    Action, Address, LoadBalancer, Port, SessionAffinity, Step as Told, Target, TrafficPolicy,
 };
 
-use crate::{Balancer, Listener};
+use crate::{Balancer, Listener, params};
 
 /// One change to a balancer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,20 +55,21 @@ pub(crate) fn plan(
         Some(_) => {}
     }
     listeners(want, have, &mut steps);
-    if let Targets::Exactly(targets) = &want.targets
-        && !std::sync::Arc::ptr_eq(&have.targets, targets)
+    let chosen = want.targets.exactly().map(|all| params::chosen(want, all));
+    if let Some(targets) = chosen
+        && !std::sync::Arc::ptr_eq(&have.targets, &targets)
         && !have
             .targets
             .iter()
-            .map(endpoint)
-            .eq(targets.iter().map(endpoint))
+            .map(Target::way)
+            .eq(targets.iter().map(Target::way))
     {
-        let had: HashSet<_> = have.targets.iter().map(endpoint).collect();
-        let wanted: HashSet<_> = targets.iter().map(endpoint).collect();
+        let had: HashSet<_> = have.targets.iter().map(Target::way).collect();
+        let wanted: HashSet<_> = targets.iter().map(Target::way).collect();
         steps.push(Step::Register {
             added: wanted.difference(&had).count(),
             removed: had.difference(&wanted).count(),
-            targets: std::sync::Arc::clone(targets),
+            targets: std::sync::Arc::clone(&targets),
         });
     }
     if have.source_ranges != want.source_ranges {
@@ -82,34 +82,6 @@ pub(crate) fn plan(
         steps.push(Step::Stick(want.session_affinity));
     }
     steps
-}
-
-/// Everything of a target that traffic to it depends on: labels are nothing to the mock.
-fn endpoint(
-    target: &Target,
-) -> (
-    &NodeName,
-    Option<&ProviderId>,
-    &[IpAddr],
-    Option<PortNumber>,
-    Option<&str>,
-) {
-    let Target {
-        node,
-        provider_id,
-        addresses,
-        port,
-        port_name,
-        pod: _,
-        labels: _,
-    } = target;
-    (
-        node,
-        provider_id.as_ref(),
-        addresses,
-        *port,
-        port_name.as_deref(),
-    )
 }
 
 fn listeners(want: &LoadBalancer, have: &Balancer, steps: &mut Vec<Step>) {

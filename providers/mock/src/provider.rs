@@ -222,6 +222,10 @@ impl LoadBalancerProvider for MockProvider {
         params::target_kind(want)
     }
 
+    fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
+        params::node_label(want).is_some()
+    }
+
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {
         self.cloud.called(Method::Plan, Some(&want.id));
         let params = params::parse(want).map_err(|problems| invalid(&problems))?;
