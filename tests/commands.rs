@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use support::{
     MOCK, Place,
     cli::{BINARY, answer, command, folder, roadstead},
+    pods::{GATE, add_pod, add_slice},
     version,
 };
 
@@ -97,6 +98,41 @@ async fn a_plan_names_every_step_in_order_and_takes_none() {
         assert!(!asked.is_empty());
         assert!(asked.iter().all(|request| !request.writes()), "{asked:#?}");
     }
+}
+
+#[tokio::test]
+async fn a_plan_points_at_the_pods_that_would_be_targets_those_that_wait_for_it_among_them() {
+    let place = Place::with_nodes("pods").await;
+    let web = service("web")
+        .class(MOCK)
+        .annotation("roadstead.dev/mock-target-type", "ip");
+    place.create(&web.port(80).build()).await;
+    add_pod(&place, "waits", "10.1.0.1", &[GATE], true).await;
+    add_pod(&place, "starts", "10.1.0.2", &[GATE], false).await;
+    add_slice(
+        &place,
+        "web",
+        &[("waits", "10.1.0.1"), ("starts", "10.1.0.2")],
+    )
+    .await;
+    let text = plan(&place, "web", &[]).await.ok();
+    assert!(text.contains("change targets: 1 registered"), "{text}");
+}
+
+#[tokio::test]
+async fn a_plan_asks_only_the_provider_that_the_service_is_for() {
+    let place = Place::with_nodes("only").await;
+    place
+        .create(&service("web").class(MOCK).port(80).build())
+        .await;
+    let name = format!("{}/web", place.namespace);
+    // Every provider there is, and no way to AWS.
+    let mut command = command(&place.kubeconfig, &["plan", &name]);
+    command
+        .env_remove("AWS_ENDPOINT_URL")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    let text = answer(command, "").await.ok();
+    assert!(text.contains("(by mock)"), "{text}");
 }
 
 #[tokio::test]

@@ -112,6 +112,24 @@ async fn targets_follow_the_ready_pods_of_all_slices() {
 }
 
 #[tokio::test]
+async fn a_slice_that_changes_hands_is_followed_by_both_services() {
+    let place = Place::with_nodes("hands").await;
+    let running = place.controller().await;
+    add_slice(&place, "one", "web", &[("10.1.0.1", true)]).await;
+    add_slice(&place, "two", "web", &[("10.1.0.2", true)]).await;
+    let web = place.create_served(&pods("web")).await;
+    let api = place.create_served(&pods("api")).await;
+    points_at(&place, &web, &["10.1.0.1:8080", "10.1.0.2:8080"]).await;
+    let label = json!({ "metadata": { "labels": { "kubernetes.io/service-name": "api" } } });
+    let params = PatchParams::default();
+    let patch = Patch::Merge(&label);
+    slices(&place).patch("two", &params, &patch).await.unwrap();
+    points_at(&place, &api, &["10.1.0.2:8080"]).await;
+    points_at(&place, &web, &["10.1.0.1:8080"]).await;
+    running.stop().await;
+}
+
+#[tokio::test]
 async fn one_that_changes_its_mind_moves_from_nodes_to_pods_and_back() {
     let place = Place::with_nodes("mind").await;
     let running = place.controller().await;

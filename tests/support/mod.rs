@@ -14,6 +14,7 @@
 
 pub(crate) mod cli;
 mod look;
+pub(crate) mod pods;
 pub(crate) mod witness;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
