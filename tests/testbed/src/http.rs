@@ -18,7 +18,7 @@ const DONE_WITHIN: Duration = Duration::from_mins(1);
 
 /// Status and body of `GET path`.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
-    ask(address, "GET", path, None, ANSWER_WITHIN).await
+    ask(address, "GET", path, "", "", ANSWER_WITHIN).await
 }
 
 /// Status and body of `POST path` with a body of JSON.
@@ -27,26 +27,37 @@ pub(crate) async fn post_json(
     path: &str,
     body: &str,
 ) -> Result<(u16, String)> {
-    ask(address, "POST", path, Some(body), DONE_WITHIN).await
+    let content = content("application/json", body);
+    ask(address, "POST", path, &content, body, DONE_WITHIN).await
+}
+
+/// Status and body of `POST path` with a form, by whoever `authorization` says.
+pub(crate) async fn post_form(
+    address: SocketAddr,
+    path: &str,
+    authorization: &str,
+    body: &str,
+) -> Result<(u16, String)> {
+    let content = content("application/x-www-form-urlencoded; charset=utf-8", body);
+    let head = format!("Authorization: {authorization}\r\n{content}");
+    ask(address, "POST", path, &head, body, DONE_WITHIN).await
+}
+
+fn content(kind: &str, body: &str) -> String {
+    format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len())
 }
 
 async fn ask(
     address: SocketAddr,
     method: &str,
     path: &str,
-    body: Option<&str>,
+    head: &str,
+    body: &str,
     within: Duration,
 ) -> Result<(u16, String)> {
     let what = || format!("{method} {path} at {address}");
-    let content = body.map_or_else(String::new, |body| {
-        format!(
-            "Content-Type: application/json\r\nContent-Length: {}\r\n",
-            body.len()
-        )
-    });
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n{content}\r\n{}",
-        body.unwrap_or_default()
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n{head}\r\n{body}"
     );
     let answer = timeout(within, exchange(address, &request)).await;
     let answer = answer

@@ -4,6 +4,7 @@
 //! starts and stops it; what is in it is an [`Account`]'s business.
 
 mod account;
+pub mod dump;
 mod landscape;
 mod settings;
 
@@ -26,7 +27,8 @@ use tokio::{
 };
 
 pub use self::{
-    account::Account,
+    account::{Account, Health, Targets},
+    dump::Dump,
     landscape::{Instance, Landscape, LandscapeBuilder, Subnet},
     settings::{Delays, Quotas, Settings},
 };

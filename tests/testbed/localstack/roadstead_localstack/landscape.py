@@ -47,7 +47,7 @@ class Landscape:
         for number, asked in enumerate(self.asked["subnets"]):
             subnet = self.ec2.create_subnet(
                 vpc.id,
-                nth_block(vpc.cidr_block, 24, number),
+                nth_block(vpc.cidr_block, 20, number),
                 ipv6_cidr_block=nth_block(ipv6, 64, number) if ipv6 and asked["ipv6"] else None,
                 availability_zone=asked["zone"],
             )

@@ -1,18 +1,32 @@
-"""Which operations does LocalStack serve beyond its own? Registers ELBv2."""
+"""What does LocalStack serve otherwise than by itself? ELBv2, and EC2 with corrections."""
 
-from localstack.aws.skeleton import Skeleton
-from localstack.aws.spec import load_service
-from localstack.services.moto import call_moto
-from localstack.services.plugins import SERVICE_PLUGINS, Service
+from localstack.services.plugins import SERVICE_PLUGINS
 
-from roadstead_localstack.faithful import Faithful
+from roadstead_localstack.ec2 import groups, instances, interfaces, rules, tags
+from roadstead_localstack.elb.service import service
 
 
 def install() -> None:
-    model = load_service("elbv2")
-    table = {name: (lambda context, request: call_moto(context)) for name in model.operation_names}
     SERVICE_PLUGINS.api_provider_specs["elbv2"] = ["default"]
-    SERVICE_PLUGINS.add_service(Service(name="elbv2", skeleton=Skeleton(model, Faithful(table).table())))
-    # The first request would wait for a second or two otherwise.
+    SERVICE_PLUGINS.add_service(service())
+    # Started here, since the first request would wait for it. LocalStack's own corrections of moto come first.
     SERVICE_PLUGINS.require("ec2")
     SERVICE_PLUGINS.require("elbv2")
+    for module in (tags, groups, rules, instances, interfaces):
+        module.install()
+    when_started("resourcegroupstaggingapi", "roadstead_localstack.resource_tags")
+
+
+def when_started(service_name: str, module: str) -> None:
+    """Corrects a service that few tests use once one does."""
+    import importlib
+
+    require = SERVICE_PLUGINS.require
+
+    def required(name: str):
+        service = require(name)
+        if name == service_name:
+            importlib.import_module(module).install()
+        return service
+
+    SERVICE_PLUGINS.require = required

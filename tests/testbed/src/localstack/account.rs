@@ -2,12 +2,13 @@
 //!
 //! Requests to the routes below `/_roadstead` of our LocalStack, one each. Nothing is remembered here.
 
-use std::net::SocketAddr;
+use std::{fmt::Write as _, net::SocketAddr};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Serialize, de::DeserializeOwned};
+use serde_json::json;
 
-use super::{LandscapeBuilder, REGION, Settings};
+use super::{Dump, LandscapeBuilder, REGION, Settings};
 use crate::http;
 
 /// An account in a LocalStack.
@@ -15,6 +16,41 @@ use crate::http;
 pub struct Account {
     address: SocketAddr,
     number: u64,
+}
+
+/// How a test wants a target to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// `healthy`.
+    Healthy,
+    /// `initial`, `Elb.RegistrationInProgress`.
+    RegistrationInProgress,
+    /// `initial`, `Elb.InitialHealthChecking`.
+    InitialHealthChecking,
+    /// `unhealthy`, `Target.ResponseCodeMismatch`.
+    ResponseCodeMismatch,
+    /// `unhealthy`, `Target.Timeout`.
+    Timeout,
+    /// `unhealthy`, `Target.FailedHealthChecks`.
+    FailedHealthChecks,
+    /// `unhealthy`, `Elb.InternalError`.
+    InternalError,
+    /// `unavailable`, `Elb.InternalError`.
+    Unavailable,
+}
+
+/// Which target a [`Health`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Targets<'a> {
+    /// Every target of the group, those to come as well.
+    All,
+    /// One registration. Without a port, that with the group's own.
+    One {
+        /// An instance's id, or an address.
+        id: &'a str,
+        /// The port it was registered with.
+        port: Option<u16>,
+    },
 }
 
 // === impl Account ===
@@ -59,15 +95,118 @@ impl Account {
         LandscapeBuilder::new(self.clone(), cluster)
     }
 
+    /// Everything there is in this account.
+    pub async fn dump(&self) -> Result<Dump> {
+        let path = self.path("dump");
+        read(&path, http::get(self.address, &path).await?)
+    }
+
+    /// Makes a load balancer one that an endpoint service uses, so that it cannot be deleted, or no longer.
+    ///
+    /// # Errors
+    /// There is no such load balancer.
+    pub async fn hold_for_endpoint_service(
+        &self,
+        load_balancer_arn: &str,
+        in_use: bool,
+    ) -> Result<()> {
+        let asked = json!({ "load_balancer_arn": load_balancer_arn, "in_use": in_use });
+        self.post("endpoint-service", &asked).await
+    }
+
+    /// Makes targets of a group so, whatever else would decide it; `None` lets things take their own course again.
+    /// It has no effect on a target that is draining, stopped, or in a group without a load balancer.
+    ///
+    /// # Errors
+    /// There is no such target group, or no such target.
+    pub async fn force_health(
+        &self,
+        target_group_arn: &str,
+        targets: Targets<'_>,
+        health: Option<Health>,
+    ) -> Result<()> {
+        let (id, port) = match targets {
+            Targets::All => (None, None),
+            Targets::One { id, port } => (Some(id), port),
+        };
+        let (state, reason) = health.map(Health::words).unzip();
+        let asked = json!({
+            "target_group_arn": target_group_arn, "id": id, "port": port, "state": state, "reason": reason.flatten(),
+        });
+        self.post("target-health", &asked).await
+    }
+
+    /// The ARN of a new certificate in ACM.
+    pub async fn certificate(&self, domain: &str) -> Result<String> {
+        self.post("certificate", &json!({ "domain": domain })).await
+    }
+
+    /// Calls an action of AWS's query API, as `call("ec2", "StopInstances", &[("InstanceId.1", id)])`, and returns
+    /// the XML of its answer. For what a test has to do besides what it tests, without an SDK.
+    ///
+    /// # Errors
+    /// It is refused; the error shows the answer.
+    pub async fn call(
+        &self,
+        service: &str,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String> {
+        let version = if service == "ec2" {
+            "2016-11-15"
+        } else {
+            "2015-12-01"
+        };
+        let named = [("Action", action), ("Version", version)];
+        let form: Vec<String> = named
+            .iter()
+            .chain(parameters)
+            .map(|(name, value)| format!("{name}={}", escaped(value)))
+            .collect();
+        // Signatures are not verified, but the scope says whose request it is, and for which service.
+        let scope = format!(
+            "{:012}/20250101/{REGION}/{service}/aws4_request",
+            self.number
+        );
+        let signed =
+            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
+        match http::post_form(self.address, "/", &signed, &form.join("&")).await? {
+            (200, answer) => Ok(answer),
+            (status, answer) => bail!("{action} was answered with {status}: {answer}"),
+        }
+    }
+
+    fn path(&self, what: &str) -> String {
+        format!("/_roadstead/{}/{what}", self.id())
+    }
+
     pub(super) async fn post<T: DeserializeOwned>(
         &self,
         what: &str,
         asked: &(impl Serialize + Sync),
     ) -> Result<T> {
-        let path = format!("/_roadstead/{}/{what}", self.id());
+        let path = self.path(what);
         let body = serde_json::to_string(asked).with_context(|| format!("encoding {what}"))?;
         let answer = http::post_json(self.address, &path, &body).await?;
         read(&path, answer)
+    }
+}
+
+// === impl Health ===
+
+impl Health {
+    /// State and reason, in AWS's words.
+    fn words(self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Healthy => ("healthy", None),
+            Self::RegistrationInProgress => ("initial", Some("Elb.RegistrationInProgress")),
+            Self::InitialHealthChecking => ("initial", Some("Elb.InitialHealthChecking")),
+            Self::ResponseCodeMismatch => ("unhealthy", Some("Target.ResponseCodeMismatch")),
+            Self::Timeout => ("unhealthy", Some("Target.Timeout")),
+            Self::FailedHealthChecks => ("unhealthy", Some("Target.FailedHealthChecks")),
+            Self::InternalError => ("unhealthy", Some("Elb.InternalError")),
+            Self::Unavailable => ("unavailable", Some("Elb.InternalError")),
+        }
     }
 }
 
@@ -78,4 +217,16 @@ fn read<T: DeserializeOwned>(path: &str, answer: (u16, String)) -> Result<T> {
         }
         (status, body) => bail!("LocalStack answered {path} with {status}: {body}"),
     }
+}
+
+/// Percent-encoding of everything but RFC 3986's unreserved characters.
+fn escaped(value: &str) -> String {
+    value.bytes().fold(String::new(), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
 }
