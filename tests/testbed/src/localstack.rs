@@ -4,6 +4,7 @@
 //! starts and stops it; what is in it is an [`Account`]'s business.
 
 mod account;
+mod checks;
 pub mod dump;
 mod landscape;
 mod settings;
@@ -28,6 +29,7 @@ use tokio::{
 
 pub use self::{
     account::{Account, Health, Targets},
+    checks::Check,
     dump::Dump,
     landscape::{Instance, Landscape, LandscapeBuilder, Subnet},
     settings::{Delays, Quotas, Settings},

@@ -7,6 +7,7 @@ length of an operation, so nothing is seen half done.
 import re
 import secrets
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
@@ -138,9 +139,10 @@ class World:
         self.target_groups: dict[str, TargetGroup] = {}
         self.target_groups_by_name: dict[str, TargetGroup] = {}
         self.listeners: dict[str, Listener] = {}
-        # Elastic addresses that a load balancer has, and network interfaces that are only waiting to go.
+        # The load balancers that have elastic addresses, by allocation.
         self.allocations: dict[str, str] = {}
-        self.leaving: list[tuple[float, Any]] = []
+        # Network interfaces that were let go, and since when: the longest ago first.
+        self.leaving: deque[tuple[float, Any]] = deque()
 
     def arn(self, kind: str, *path: str) -> str:
         return ":".join(("arn:aws:elasticloadbalancing", self.region, self.account, "/".join((kind, *path))))

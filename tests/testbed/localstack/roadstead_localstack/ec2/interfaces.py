@@ -4,8 +4,6 @@ One in each of its zones, shown by DescribeNetworkInterfaces as AWS shows them. 
 a while, and its security groups in use with them.
 """
 
-import heapq
-import itertools
 import time
 from typing import Any
 
@@ -17,7 +15,6 @@ from roadstead_localstack.ec2 import facts
 from roadstead_localstack.world import LoadBalancer, World, Zone, world_of
 
 USERS = "_roadstead_group_users"
-_order = itertools.count()
 
 
 class LoadBalancerInterface(NetworkInterface):
@@ -75,19 +72,16 @@ def regroup(ec2: EC2Backend, zone: Zone, groups: list[Any]) -> None:
 
 
 def release(world: World, ec2: EC2Backend, zone: Zone) -> None:
-    """Lets go of a zone's interface: at once, or when the delay is over."""
-    delay = world.settings.delays.release
-    if delay <= 0:
-        remove(ec2, zone.interface)
-    else:
-        heapq.heappush(world.leaving, (time.monotonic() + delay, next(_order), zone.interface))
+    """Lets go of a zone's interface: it goes when the delay is over, for nothing at once."""
+    world.leaving.append((time.monotonic(), zone.interface))
+    settle(world, ec2)
 
 
 def settle(world: World, ec2: EC2Backend) -> None:
     """Removes what was released long enough ago. Asked before anything that could see it."""
     with world.lock:
-        while world.leaving and world.leaving[0][0] <= time.monotonic():
-            remove(ec2, heapq.heappop(world.leaving)[-1])
+        while world.leaving and world.leaving[0][0] + world.settings.delays.release <= time.monotonic():
+            remove(ec2, world.leaving.popleft()[1])
 
 
 def remove(ec2: EC2Backend, interface: LoadBalancerInterface) -> None:
