@@ -5,8 +5,7 @@
 use std::time::Duration;
 
 use aws_config::{
-    AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig, default_provider,
-    retry::RetryConfig, timeout::TimeoutConfig,
+    AppName, BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig,
 };
 use aws_credential_types::provider::{ProvideCredentials, error::CredentialsError};
 
@@ -19,6 +18,9 @@ const ANSWER: Duration = Duration::from_secs(20);
 /// How long region and credentials may take each. The metadata service answers within milliseconds, or it is not there.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+#[cfg(test)]
+mod tests;
+
 /// Why AWS cannot be asked anything.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
@@ -27,45 +29,44 @@ pub enum ConnectError {
         "no AWS region is known: set AWS_REGION (tried AWS_REGION, AWS_DEFAULT_REGION, the shared config file's profile, and the instance metadata service)"
     )]
     NoRegion,
-    /// Nothing gives credentials.
+    /// Nothing gives credentials; the source lists what was tried.
     #[error(
-        "no AWS credentials were found (tried environment variables, the shared config file's profile, a web identity token as of IRSA, the container credentials endpoint as of EKS Pod Identity, and the instance metadata service)"
+        "no AWS credentials were found: give the controller a role (EKS Pod Identity, IRSA, or the instance's), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     )]
     NoCredentials(#[source] CredentialsError),
     /// Something that gives credentials does not answer.
     #[error(
-        "getting AWS credentials took longer than {} s (tried environment variables, the shared config file's profile, a web identity token as of IRSA, the container credentials endpoint as of EKS Pod Identity, and the instance metadata service; one of the last three did not answer)",
+        "getting AWS credentials took longer than {} s (tried the environment, the shared config file's profile, IRSA's token exchange, EKS Pod Identity's endpoint and the instance metadata service, up to the one that did not answer)",
         PATIENCE.as_secs()
     )]
     SlowCredentials,
-    /// Something gave credentials that cannot be used, or refused to.
-    #[error("getting AWS credentials")]
+    /// What gives credentials is set up and does not.
+    #[error(
+        "getting AWS credentials from what is set up for it: check AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE (IRSA), AWS_CONTAINER_CREDENTIALS_FULL_URI (EKS Pod Identity), AWS_PROFILE and the files it means, or the instance's role"
+    )]
     BadCredentials(#[source] CredentialsError),
 }
 
 /// What the SDK's clients are made of, once region and credentials are known to be there.
 pub(super) async fn connect() -> Result<SdkConfig, ConnectError> {
-    let config = loader(region().await?).load().await;
+    // What may take its time here is asking the metadata service for the region.
+    let config = tokio::time::timeout(PATIENCE, loader().load())
+        .await
+        .map_err(|_| ConnectError::NoRegion)?;
+    if config.region().is_none() {
+        return Err(ConnectError::NoRegion);
+    }
     check_credentials(&config).await?;
     Ok(config)
 }
 
-async fn region() -> Result<Region, ConnectError> {
-    let chain = default_provider::region::Builder::default().build();
-    match tokio::time::timeout(PATIENCE, chain.region()).await {
-        Ok(Some(region)) => Ok(region),
-        Ok(None) | Err(_) => Err(ConnectError::NoRegion),
-    }
-}
-
 /// The standard chain, without retries: the limiter and the controller decide about those.
-fn loader(region: Region) -> ConfigLoader {
+pub(super) fn loader() -> ConfigLoader {
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(ANSWER)
         .build();
     let loader = aws_config::defaults(BehaviorVersion::latest())
-        .region(region)
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts);
     match AppName::new("roadstead") {
