@@ -354,3 +354,46 @@ pub(super) fn is_not_found(code: &str) -> bool {
             | "InvalidSecurityGroupID.NotFound"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_code_has_one_meaning() {
+        let mut seen = BTreeSet::new();
+        for meaning in MEANINGS {
+            assert!(seen.insert(meaning.code), "{} is there twice", meaning.code);
+        }
+    }
+
+    #[test]
+    fn what_the_user_must_change_says_how() {
+        for Meaning { code, kind, advice } in MEANINGS {
+            let is_the_users = match kind {
+                ErrorKind::InvalidSpec | ErrorKind::Quota | ErrorKind::Unauthorized => true,
+                ErrorKind::Conflict
+                | ErrorKind::Throttled
+                | ErrorKind::Unavailable
+                | ErrorKind::Internal => false,
+            };
+            assert!(!is_the_users || !advice.is_empty(), "{code} helps nobody");
+        }
+    }
+
+    #[test]
+    fn what_does_not_exist_yet_is_tried_again() {
+        for code in [
+            "LoadBalancerNotFound",
+            "TargetGroupNotFound",
+            "ListenerNotFound",
+            "InvalidGroup.NotFound",
+        ] {
+            assert!(is_not_found(code), "{code}");
+            assert_eq!(kind(code), Some(ErrorKind::Unavailable), "{code}");
+        }
+        assert!(!is_not_found("CertificateNotFound"), "that is not ours");
+    }
+}

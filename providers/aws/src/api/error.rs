@@ -79,7 +79,10 @@ impl Error {
         Self {
             action,
             code: code.map(ToOwned::to_owned),
-            message: said.map_or_else(|| format!("HTTP status {status}"), message::readable),
+            message: said
+                .map(message::readable)
+                .filter(|said| !said.is_empty())
+                .unwrap_or_else(|| format!("HTTP status {status}")),
             kind: known.unwrap_or(match status {
                 401 | 403 => ErrorKind::Unauthorized,
                 429 => ErrorKind::Throttled,

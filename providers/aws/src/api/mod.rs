@@ -13,6 +13,8 @@ mod limiter;
 mod limits;
 mod message;
 mod metrics;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::HashMap, error::Error as StdError, fmt, future::Future, sync::Arc};
 

@@ -3,6 +3,7 @@
 mod answers;
 mod reads;
 mod requests;
+mod targets;
 mod writes;
 
 use std::{
