@@ -6,11 +6,13 @@
 )]
 
 mod api;
+mod facts;
 mod ids;
 mod names;
 mod params;
 mod policy;
 mod seen;
+mod shared;
 mod tags;
 mod types;
 

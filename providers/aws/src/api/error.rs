@@ -68,7 +68,7 @@ impl Error {
     }
 
     /// AWS answered that it does not do it.
-    pub(super) fn answered(
+    pub(crate) fn answered(
         action: Action,
         status: u16,
         code: Option<&str>,

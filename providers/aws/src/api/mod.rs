@@ -128,6 +128,11 @@ impl fmt::Debug for Shared {
 // === impl Calls ===
 
 impl Calls {
+    /// Why they are made.
+    pub(crate) fn priority(&self) -> Priority {
+        self.priority
+    }
+
     fn elb(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
         &self.api.0.elb
     }

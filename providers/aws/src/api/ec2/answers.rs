@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_sdk_ec2::types as sdk;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
+use super::Admission;
 use crate::{
     api::{
         actions::Action,
         error::{Result, required},
     },
-    ids::VpcId,
+    ids::{GroupId, VpcId},
     seen::{
         InstanceSeen, InterfaceSeen, PublicSubnets, Rule, RuleProtocol, RuleSource,
         SecurityGroupSeen, SubnetSeen, VpcSeen, ZoneType,
@@ -146,6 +147,32 @@ pub(super) fn security_group(
         ingress: all(seen.ip_permissions).flat_map(rules).collect(),
         tags: tags(seen.tags),
     })
+}
+
+/// The rules of a group that let in what carries `source`.
+pub(super) fn admissions(
+    action: Action,
+    seen: sdk::SecurityGroup,
+    source: &GroupId,
+) -> Result<Vec<Admission>> {
+    let group = GroupId::new(required(action, "GroupId", seen.group_id)?);
+    let mut found = Vec::new();
+    for permission in all(seen.ip_permissions) {
+        let protocol = RuleProtocol::parse(permission.ip_protocol.as_deref().unwrap_or("-1"));
+        let pairs = all(permission.user_id_group_pairs);
+        let ours = pairs.filter(|pair| pair.group_id.as_deref() == Some(source.as_str()));
+        found.extend(ours.map(|pair| Admission {
+            group: group.clone(),
+            rule: Rule {
+                protocol: protocol.clone(),
+                from: permission.from_port.unwrap_or(-1),
+                to: permission.to_port.unwrap_or(-1),
+                source: RuleSource::Group(source.clone()),
+            },
+            description: pair.description,
+        }));
+    }
+    Ok(found)
 }
 
 /// One rule a source.

@@ -4,7 +4,10 @@ mod answers;
 mod reads;
 mod writes;
 
-use crate::ids::{GroupId, VpcId};
+use crate::{
+    ids::{GroupId, VpcId},
+    seen::Rule,
+};
 
 /// Which security groups.
 #[derive(Clone, Debug)]
@@ -32,4 +35,15 @@ pub(crate) enum GroupFilter<'a> {
         /// Values of the tag.
         names: &'a [String],
     },
+}
+
+/// A rule that lets in whatever carries some security group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Admission {
+    /// The group that has the rule.
+    pub(crate) group: GroupId,
+    /// The rule.
+    pub(crate) rule: Rule,
+    /// What its maker wrote beside it.
+    pub(crate) description: Option<String>,
 }

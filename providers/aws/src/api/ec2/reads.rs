@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_ec2::types as sdk;
 
 use super::{
-    GroupFilter,
+    Admission, GroupFilter,
     answers::{self, all},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         actions::Action,
         error::{Result, required},
     },
-    ids::{InstanceId, VpcId},
+    ids::{GroupId, InstanceId, VpcId},
     seen::{InstanceSeen, PublicSubnets, SecurityGroupSeen, SubnetSeen, VpcSeen, ZoneType},
 };
 
@@ -132,28 +132,51 @@ impl Calls {
         &self,
         which: GroupFilter<'_>,
     ) -> Result<Vec<SecurityGroupSeen>> {
-        const ACTION: Action = Action::DescribeSecurityGroups;
         let mut found = Vec::new();
         for filters in group_filters(&which) {
-            let mut token = None;
-            loop {
-                let request = self
-                    .ec2()
-                    .describe_security_groups()
-                    .set_filters(Some(filters.clone()))
-                    .max_results(PAGE)
-                    .set_next_token(token);
-                let answer = self.call(ACTION, || request.clone().send()).await?;
-                for group in all(answer.security_groups) {
-                    found.push(answers::security_group(ACTION, group)?);
-                }
-                token = answer.next_token.filter(|token| !token.is_empty());
-                if token.is_none() {
-                    break;
-                }
+            for group in self.groups_by(filters).await? {
+                found.push(answers::security_group(
+                    Action::DescribeSecurityGroups,
+                    group,
+                )?);
             }
         }
         Ok(found)
+    }
+
+    /// The rules, of whatever group, that let in what carries `source`.
+    pub(crate) async fn admissions(&self, source: &GroupId) -> Result<Vec<Admission>> {
+        let mut found = Vec::new();
+        let filters = vec![filter("ip-permission.group-id", [source])];
+        for group in self.groups_by(filters).await? {
+            found.extend(answers::admissions(
+                Action::DescribeSecurityGroups,
+                group,
+                source,
+            )?);
+        }
+        Ok(found)
+    }
+
+    async fn groups_by(&self, filters: Vec<sdk::Filter>) -> Result<Vec<sdk::SecurityGroup>> {
+        let mut found = Vec::new();
+        let mut token = None;
+        loop {
+            let request = self
+                .ec2()
+                .describe_security_groups()
+                .set_filters(Some(filters.clone()))
+                .max_results(PAGE)
+                .set_next_token(token);
+            let answer = self
+                .call(Action::DescribeSecurityGroups, || request.clone().send())
+                .await?;
+            found.extend(all(answer.security_groups));
+            token = answer.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                return Ok(found);
+            }
+        }
     }
 }
 

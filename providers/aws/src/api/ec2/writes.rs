@@ -71,11 +71,21 @@ impl Calls {
 
     /// Takes these rules away; one that does not exist is no error in a VPC.
     pub(crate) async fn revoke(&self, group: &GroupId, rules: &[Rule]) -> Result<()> {
+        self.revoke_described(group, rules, None).await
+    }
+
+    /// Takes rules away that have this description. EC2 goes by the rule alone; an imitation of it may not.
+    pub(crate) async fn revoke_described(
+        &self,
+        group: &GroupId,
+        rules: &[Rule],
+        description: Option<&str>,
+    ) -> Result<()> {
         let request = self
             .ec2()
             .revoke_security_group_ingress()
             .group_id(group.as_str())
-            .set_ip_permissions(Some(permissions(rules, None)));
+            .set_ip_permissions(Some(permissions(rules, description)));
         self.call(Action::RevokeSecurityGroupIngress, || {
             request.clone().send()
         })
