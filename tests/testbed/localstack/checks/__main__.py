@@ -1,4 +1,4 @@
-"""Runs all checks against the LocalStack at a URL and prints one JSON line for each: name, and what is wrong if it fails."""
+"""`python -m checks URL [PART OF A NAME]`: runs checks and prints a line of JSON for each, with what is wrong."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import ClientError
 
-from checks import ec2, listeners, load_balancers, scale, security_groups, tags, target_groups, targets  # noqa: F401
+from checks import changes, ec2, listeners, load_balancers, scale, security_groups, tags, target_groups, targets  # noqa: F401
 from checks.aws import CHECKS, Aws
 
 # The server has one interpreter lock anyway; a few at a time hide its pauses.
@@ -20,9 +20,8 @@ def run(url: str, name: str, function, world) -> dict[str, str | None]:
     except AssertionError as failed:
         return {"name": name, "failure": str(failed) or traceback.format_exc(limit=-1)}
     except ClientError as refused:
-        where = traceback.extract_tb(refused.__traceback__)
-        line = next(frame for frame in where if "checks" in frame.filename and "aws.py" not in frame.filename and "__main__" not in frame.filename)
-        return {"name": name, "failure": f"line {line.lineno}: {refused}"}
+        at = next(f for f in traceback.extract_tb(refused.__traceback__) if f.filename == function.__code__.co_filename)
+        return {"name": name, "failure": f"line {at.lineno}: {refused}"}
     except Exception:  # Whatever a check trips over is a finding.
         return {"name": name, "failure": traceback.format_exc(limit=-2)}
     return {"name": name, "failure": None}

@@ -78,11 +78,22 @@ class Aws:
         return self.lb.describe_load_balancers(LoadBalancerArns=[arn(balancer)])["LoadBalancers"][0]
 
     def tg(self, **asked: Any) -> dict[str, Any]:
-        asked = {"Name": self.name(), "Protocol": "TCP", "Port": 80, "VpcId": self.vpc, "TargetType": "instance"} | asked
+        asked = {
+            "Name": self.name(),
+            "Protocol": "TCP",
+            "Port": 80,
+            "VpcId": self.vpc,
+            "TargetType": "instance",
+        } | asked
         return self.lb.create_target_group(**asked)["TargetGroups"][0]
 
     def listener(self, balancer: dict[str, Any], group: dict[str, Any], **asked: Any) -> dict[str, Any]:
-        asked = {"LoadBalancerArn": arn(balancer), "Protocol": "TCP", "Port": 80, "DefaultActions": forward(group)} | asked
+        asked = {
+            "LoadBalancerArn": arn(balancer),
+            "Protocol": "TCP",
+            "Port": 80,
+            "DefaultActions": forward(group),
+        } | asked
         return self.lb.create_listener(**asked)["Listeners"][0]
 
     def serving(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
@@ -112,8 +123,10 @@ class Aws:
 
 
 def arn(thing: dict[str, Any]) -> str:
-    return thing.get("LoadBalancerArn") if "LoadBalancerName" in thing else (
-        thing.get("ListenerArn") or thing["TargetGroupArn"]
+    return (
+        thing.get("LoadBalancerArn")
+        if "LoadBalancerName" in thing
+        else (thing.get("ListenerArn") or thing["TargetGroupArn"])
     )
 
 

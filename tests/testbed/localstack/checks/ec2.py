@@ -48,7 +48,9 @@ def _(aws: Aws):
 
 @check("DescribeInstances: by ids, with groups and interfaces; every unknown id is named", instances=7)
 def _(aws: Aws):
-    found = [one for r in aws.ec2.describe_instances(InstanceIds=aws.instances)["Reservations"] for one in r["Instances"]]
+    found = [
+        one for r in aws.ec2.describe_instances(InstanceIds=aws.instances)["Reservations"] for one in r["Instances"]
+    ]
     same({one["InstanceId"] for one in found}, set(aws.instances))
     for one in found:
         same([group["GroupId"] for group in one["SecurityGroups"]], [aws.landscape["node_security_group"]])

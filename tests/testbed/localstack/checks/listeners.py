@@ -42,8 +42,18 @@ def _(aws: Aws):
     good = {("TCP", "TCP"), ("TCP", "TCP_UDP"), ("UDP", "UDP"), ("UDP", "TCP_UDP"), ("TCP_UDP", "TCP_UDP")}
     for number, protocol in enumerate(("TCP", "UDP", "TCP_UDP")):
         for place, target in enumerate(("TCP", "UDP", "TCP_UDP", "TLS")):
-            got = answer(aws.listener, balancer=aws.nlb(), group=aws.tg(Protocol=target), Protocol=protocol, Port=100 + number * 10 + place)
-            same(got, "success" if (protocol, target) in good else "InvalidConfigurationRequest", f"{protocol} to {target}")
+            got = answer(
+                aws.listener,
+                balancer=aws.nlb(),
+                group=aws.tg(Protocol=target),
+                Protocol=protocol,
+                Port=100 + number * 10 + place,
+            )
+            same(
+                got,
+                "success" if (protocol, target) in good else "InvalidConfigurationRequest",
+                f"{protocol} to {target}",
+            )
     same(answer(aws.listener, balancer=aws.nlb(), group=aws.tg(), Protocol="HTTP"), "UnsupportedProtocol")
 
 
@@ -79,7 +89,9 @@ def _(aws: Aws):
         balancer = aws.nlb()
         listener = aws.listener(balancer, group, Port=80 + number, DefaultActions=actions)
         (action,) = listener["DefaultActions"]
-        same((action["TargetGroupArn"], action["ForwardConfig"]["TargetGroups"][0]["TargetGroupArn"]), (arn(group),) * 2)
+        same(
+            (action["TargetGroupArn"], action["ForwardConfig"]["TargetGroups"][0]["TargetGroupArn"]), (arn(group),) * 2
+        )
         aws.lb.delete_listener(ListenerArn=arn(listener))
 
 
@@ -96,8 +108,12 @@ def _(aws: Aws):
 @check("TLS listener: no certificate, an unknown one, an unknown policy, an unknown ALPN policy are refused")
 def _(aws: Aws):
     unknown = [{"CertificateArn": aws.certificate()[:-4] + "dead"}]
-    for bad, code in (({"Certificates": []}, "ValidationError"), ({"Certificates": unknown}, "CertificateNotFound"),
-                      ({"SslPolicy": "ELBSecurityPolicy-None"}, "SSLPolicyNotFound"), ({"AlpnPolicy": ["HTTP3"]}, "ALPNPolicyNotFound")):  # fmt: skip
+    for bad, code in (
+        ({"Certificates": []}, "ValidationError"),
+        ({"Certificates": unknown}, "CertificateNotFound"),
+        ({"SslPolicy": "ELBSecurityPolicy-None"}, "SSLPolicyNotFound"),
+        ({"AlpnPolicy": ["HTTP3"]}, "ALPNPolicyNotFound"),
+    ):
         same(answer(tls, aws=aws, **bad), code, str(bad))
     same(answer(tls, aws=aws, Protocol="TCP"), "InvalidConfigurationRequest")
 
@@ -135,7 +151,9 @@ def _(aws: Aws):
     listener = aws.serving()[2]
 
     def change(value, key="tcp.idle_timeout.seconds"):
-        return answer(aws.lb.modify_listener_attributes, ListenerArn=arn(listener), Attributes=[{"Key": key, "Value": value}])
+        return answer(
+            aws.lb.modify_listener_attributes, ListenerArn=arn(listener), Attributes=[{"Key": key, "Value": value}]
+        )
 
     describe = aws.lb.describe_listener_attributes
     same(describe(ListenerArn=arn(listener))["Attributes"], [{"Key": "tcp.idle_timeout.seconds", "Value": "350"}])
@@ -167,7 +185,9 @@ def _(aws: Aws):
     one, two = tls(aws, balancer), tls(aws, balancer, Port=444)
     for listener, count in ((one, 13), (two, 12)):
         for _ in range(count):
-            aws.lb.add_listener_certificates(ListenerArn=arn(listener), Certificates=[{"CertificateArn": aws.certificate()}])
+            aws.lb.add_listener_certificates(
+                ListenerArn=arn(listener), Certificates=[{"CertificateArn": aws.certificate()}]
+            )
     more = [{"CertificateArn": aws.certificate()}]
     same(answer(aws.lb.add_listener_certificates, ListenerArn=arn(two), Certificates=more), "TooManyCertificates")
 
@@ -182,5 +202,7 @@ def _(aws: Aws):
 def _(aws: Aws):
     balancer, group = aws.nlb(), aws.tg()
     made = [arn(aws.listener(balancer, group, Port=port)) for port in (5, 4, 3, 2, 1)]
-    pages = aws.lb.get_paginator("describe_listeners").paginate(LoadBalancerArn=arn(balancer), PaginationConfig={"PageSize": 2})
+    pages = aws.lb.get_paginator("describe_listeners").paginate(
+        LoadBalancerArn=arn(balancer), PaginationConfig={"PageSize": 2}
+    )
     same([arn(listener) for page in pages for listener in page["Listeners"]], made)

@@ -1,4 +1,4 @@
-"""CreateLoadBalancer, DescribeLoadBalancers, DeleteLoadBalancer, and what of a load balancer can be changed in place."""
+"""CreateLoadBalancer, DescribeLoadBalancers, DeleteLoadBalancer, and the attributes of a load balancer."""
 
 from checks.aws import LONG, Aws, answer, arn, check, code_and_message, same
 
@@ -11,7 +11,10 @@ def _(aws: Aws):
     same(made["DNSName"], f"web-{suffix}.elb.us-east-1.amazonaws.com")
     same(made["State"]["Code"], "provisioning")
     same([zone["SubnetId"] for zone in made["AvailabilityZones"]], aws.subnets)
-    same((made["Scheme"], made["Type"], made["IpAddressType"], made["VpcId"]), ("internet-facing", "network", "ipv4", aws.vpc))
+    same(
+        (made["Scheme"], made["Type"], made["IpAddressType"], made["VpcId"]),
+        ("internet-facing", "network", "ipv4", aws.vpc),
+    )
     assert made["CreatedTime"] and made["CanonicalHostedZoneId"] and "SecurityGroups" not in made
 
 
@@ -36,7 +39,9 @@ def _(aws: Aws):
 def _(aws: Aws):
     aws.nlb(Name="web", Scheme="internal")
     for other in ({"Scheme": "internet-facing"}, {"Subnets": aws.subnets[:1]}, {"SecurityGroups": [aws.group()]}):
-        same(answer(aws.nlb, **({"Name": "web", "Scheme": "internal"} | other)), "DuplicateLoadBalancerName", str(other))
+        same(
+            answer(aws.nlb, **({"Name": "web", "Scheme": "internal"} | other)), "DuplicateLoadBalancerName", str(other)
+        )
 
 
 @check("CreateLoadBalancer refuses names that AWS refuses")
@@ -53,9 +58,13 @@ def _(aws: Aws):
 
 @check("CreateLoadBalancer refuses two subnets of one zone, subnets of two VPCs, and both ways of naming subnets")
 def _(aws: Aws):
-    zone = aws.ec2.create_subnet(VpcId=aws.vpc, CidrBlock="10.0.200.0/24", AvailabilityZone="us-east-1a")["Subnet"]["SubnetId"]
+    zone = aws.ec2.create_subnet(VpcId=aws.vpc, CidrBlock="10.0.200.0/24", AvailabilityZone="us-east-1a")["Subnet"][
+        "SubnetId"
+    ]
     vpc = aws.ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
-    other = aws.ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24", AvailabilityZone="us-east-1b")["Subnet"]["SubnetId"]
+    other = aws.ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24", AvailabilityZone="us-east-1b")["Subnet"][
+        "SubnetId"
+    ]
     same(answer(aws.nlb, Subnets=[aws.subnets[0], zone]), "InvalidConfigurationRequest")
     same(answer(aws.nlb, Subnets=[aws.subnets[0], other]), "InvalidConfigurationRequest")
     same(answer(aws.nlb, Subnets=aws.subnets[:1], SubnetMappings=[{"SubnetId": aws.subnets[1]}]), "ValidationError")
@@ -64,13 +73,17 @@ def _(aws: Aws):
 
 @check("CreateLoadBalancer: a subnet needs 8 free addresses, and a public load balancer an internet gateway")
 def _(aws: Aws):
-    small = aws.ec2.create_subnet(VpcId=aws.vpc, CidrBlock="10.0.200.0/28", AvailabilityZone="us-east-1d")["Subnet"]["SubnetId"]
+    small = aws.ec2.create_subnet(VpcId=aws.vpc, CidrBlock="10.0.200.0/28", AvailabilityZone="us-east-1d")["Subnet"][
+        "SubnetId"
+    ]
     for _ in range(4):
         aws.nlb(Subnets=[small])
     code, message = code_and_message(aws.nlb, Subnets=[small])
     assert code == "InvalidSubnet" and small in message, (code, message)
     vpc = aws.ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
-    closed = aws.ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24", AvailabilityZone="us-east-1b")["Subnet"]["SubnetId"]
+    closed = aws.ec2.create_subnet(VpcId=vpc, CidrBlock="10.7.0.0/24", AvailabilityZone="us-east-1b")["Subnet"][
+        "SubnetId"
+    ]
     same(answer(aws.nlb, Subnets=[closed]), "InvalidSubnet")
     aws.nlb(Subnets=[closed], Scheme="internal")
 
@@ -117,7 +130,9 @@ def _(aws: Aws):
 @check("dualstack needs an IPv6 block in every subnet", ipv6=True)
 def _(aws: Aws):
     same(aws.described(aws.nlb(IpAddressType="dualstack"))["IpAddressType"], "dualstack")
-    plain = aws.ec2.create_subnet(VpcId=aws.vpc, CidrBlock="10.0.200.0/24", AvailabilityZone="us-east-1d")["Subnet"]["SubnetId"]
+    plain = aws.ec2.create_subnet(VpcId=aws.vpc, CidrBlock="10.0.200.0/24", AvailabilityZone="us-east-1d")["Subnet"][
+        "SubnetId"
+    ]
     code, message = code_and_message(aws.nlb, IpAddressType="dualstack", Subnets=[aws.subnets[0], plain])
     assert code == "InvalidConfigurationRequest" and plain in message and aws.subnets[0] not in message, (code, message)
 
@@ -131,13 +146,19 @@ def _(aws: Aws):
     same(zone["LoadBalancerAddresses"], [{"IPv6Address": f"{block}::7"}])
     same(zone["SourceNatIpv6Prefixes"], [f"{block}:1::/80"])
     same(made["EnablePrefixForIpv6SourceNat"], "on")
-    same(answer(aws.nlb, SubnetMappings=[{"SubnetId": aws.subnets[0], "IPv6Address": f"{block}::8"}]), "InvalidConfigurationRequest")
+    same(
+        answer(aws.nlb, SubnetMappings=[{"SubnetId": aws.subnets[0], "IPv6Address": f"{block}::8"}]),
+        "InvalidConfigurationRequest",
+    )
     same(answer(aws.nlb, EnablePrefixForIpv6SourceNat="on"), "InvalidConfigurationRequest")
     auto = [{"SubnetId": aws.subnets[1], "SourceNatIpv6Prefix": "auto_assigned"}]
     made = aws.nlb(IpAddressType="dualstack", SubnetMappings=auto, EnablePrefixForIpv6SourceNat="on")
     assert made["AvailabilityZones"][0]["SourceNatIpv6Prefixes"][0].endswith("/80"), made
     ask = [{"SubnetId": aws.subnets[0], "SourceNatIpv6Prefix": "2001:db8::/80"}]
-    same(answer(aws.nlb, IpAddressType="dualstack", SubnetMappings=ask, EnablePrefixForIpv6SourceNat="on"), "InvalidConfigurationRequest")
+    same(
+        answer(aws.nlb, IpAddressType="dualstack", SubnetMappings=ask, EnablePrefixForIpv6SourceNat="on"),
+        "InvalidConfigurationRequest",
+    )
 
 
 @check("TooManyLoadBalancers at the region's quota of 50")
@@ -153,7 +174,10 @@ def _(aws: Aws):
     found = aws.lb.describe_load_balancers(Names=[two["LoadBalancerName"], one["LoadBalancerName"]])["LoadBalancers"]
     same({arn(balancer) for balancer in found}, {arn(one), arn(two)})
     same(answer(aws.lb.describe_load_balancers, Names=[one["LoadBalancerName"], "none"]), "LoadBalancerNotFound")
-    same(answer(aws.lb.describe_load_balancers, LoadBalancerArns=[arn(one), arn(two)[:-4] + "0000"]), "LoadBalancerNotFound")
+    same(
+        answer(aws.lb.describe_load_balancers, LoadBalancerArns=[arn(one), arn(two)[:-4] + "0000"]),
+        "LoadBalancerNotFound",
+    )
     same(answer(aws.lb.describe_load_balancers, LoadBalancerArns=[arn(one)] * 21), "ValidationError")
     same(answer(aws.lb.describe_load_balancers, LoadBalancerArns=[arn(one)], Names=["web"]), "ValidationError")
 
@@ -230,7 +254,10 @@ def _(aws: Aws):
     balancer = aws.nlb()
     aws.control("endpoint-service", {"load_balancer_arn": arn(balancer), "in_use": True})
     same(answer(aws.lb.delete_load_balancer, LoadBalancerArn=arn(balancer)), "ResourceInUse")
-    same(answer(aws.lb.set_subnets, LoadBalancerArn=arn(balancer), Subnets=aws.subnets[:1]), "InvalidConfigurationRequest")
+    same(
+        answer(aws.lb.set_subnets, LoadBalancerArn=arn(balancer), Subnets=aws.subnets[:1]),
+        "InvalidConfigurationRequest",
+    )
     aws.control("endpoint-service", {"load_balancer_arn": arn(balancer), "in_use": False})
     same(answer(aws.lb.delete_load_balancer, LoadBalancerArn=arn(balancer)), "success")
 
@@ -246,70 +273,9 @@ def _(aws: Aws):
     assert arn(aws.nlb(Name=balancer["LoadBalancerName"], Scheme="internal")) != arn(balancer)
 
 
-@check("SetSubnets adds and removes zones, keeps the addresses of those that stay, and changes none in place")
-def _(aws: Aws):
-    one, two = (aws.ec2.allocate_address(Domain="vpc")["AllocationId"] for _ in range(2))
-    balancer = aws.nlb(SubnetMappings=[{"SubnetId": aws.subnets[0], "AllocationId": one}])
-    answered = aws.lb.set_subnets(LoadBalancerArn=arn(balancer), Subnets=aws.subnets)
-    same(len(answered["AvailabilityZones"]), 3)
-    shown = {zone["SubnetId"]: zone["LoadBalancerAddresses"] for zone in aws.described(balancer)["AvailabilityZones"]}
-    same(shown[aws.subnets[0]][0]["AllocationId"], one)
-    other = [{"SubnetId": aws.subnets[0], "AllocationId": two}]
-    same(answer(aws.lb.set_subnets, LoadBalancerArn=arn(balancer), SubnetMappings=other), "InvalidConfigurationRequest")
-    aws.lb.set_subnets(LoadBalancerArn=arn(balancer), Subnets=aws.subnets[1:])
-    aws.lb.set_subnets(LoadBalancerArn=arn(balancer), SubnetMappings=other)
-    same([zone["SubnetId"] for zone in aws.described(balancer)["AvailabilityZones"]], aws.subnets[:1])
-    same(answer(aws.lb.set_subnets, LoadBalancerArn=arn(balancer), Subnets=["subnet-0dead00000000beef"]), "SubnetNotFound")
-    same(answer(aws.lb.set_subnets, LoadBalancerArn=arn(balancer)[:-4] + "0000", Subnets=aws.subnets), "LoadBalancerNotFound")
-
-
-@check("SetIpAddressType: both ways, with IPv6 in all subnets, not with UDP listeners unless prefixes are on", ipv6=True)
+@check("a test can give a load balancer a state")
 def _(aws: Aws):
     balancer = aws.nlb()
-    aws.lb.set_ip_address_type(LoadBalancerArn=arn(balancer), IpAddressType="dualstack")
-    same(aws.described(balancer)["IpAddressType"], "dualstack")
-    same(answer(aws.listener, balancer=balancer, group=aws.tg(Protocol="UDP"), Protocol="UDP"), "InvalidConfigurationRequest")
-    aws.lb.set_ip_address_type(LoadBalancerArn=arn(balancer), IpAddressType="ipv4")
-    aws.listener(balancer, aws.tg(Protocol="UDP"), Protocol="UDP", Port=53)
-    same(answer(aws.lb.set_ip_address_type, LoadBalancerArn=arn(balancer), IpAddressType="dualstack"), "InvalidConfigurationRequest")
-    asked = {"LoadBalancerArn": arn(balancer), "Subnets": aws.subnets, "IpAddressType": "dualstack"}
-    same(answer(aws.lb.set_subnets, **asked), "InvalidConfigurationRequest")
-    aws.lb.set_subnets(**asked, EnablePrefixForIpv6SourceNat="on")
-    same(aws.described(balancer)["EnablePrefixForIpv6SourceNat"], "on")
-    same(answer(aws.lb.set_subnets, **asked, EnablePrefixForIpv6SourceNat="off"), "InvalidConfigurationRequest")
-
-
-@check("SetIpAddressType: subnets without IPv6 are refused")
-def _(aws: Aws):
-    same(answer(aws.lb.set_ip_address_type, LoadBalancerArn=arn(aws.nlb()), IpAddressType="dualstack"), "InvalidConfigurationRequest")
-
-
-@check("SetSecurityGroups replaces groups, and is refused for one made without groups or with unknown ones")
-def _(aws: Aws):
-    one, two = aws.group(), aws.group()
-    balancer = aws.nlb(SecurityGroups=[one])
-    set_groups = aws.lb.set_security_groups
-    answered = set_groups(
-        LoadBalancerArn=arn(balancer), SecurityGroups=[two], EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic="off"
-    )
-    same((answered["SecurityGroupIds"], answered["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"]), ([two], "off"))
-    shown = aws.described(balancer)
-    same((shown["SecurityGroups"], shown["EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic"]), ([two], "off"))
-    same(answer(set_groups, LoadBalancerArn=arn(balancer), SecurityGroups=["sg-0dead000beef00000"]), "InvalidSecurityGroup")
-    same(answer(set_groups, LoadBalancerArn=arn(aws.nlb()), SecurityGroups=[two]), "InvalidConfigurationRequest")
-
-
-@check("capacity reservation: set, described, reset; not before the load balancer is active")
-def _(aws: Aws):
-    balancer = aws.nlb()
-    asked = {"LoadBalancerArn": arn(balancer), "MinimumLoadBalancerCapacity": {"CapacityUnits": 9000}}
-    aws.lb.modify_capacity_reservation(**asked)
-    shown = aws.lb.describe_capacity_reservation(LoadBalancerArn=arn(balancer))
-    same(shown["MinimumLoadBalancerCapacity"], {"CapacityUnits": 9000})
-    same({state["State"]["Code"] for state in shown["CapacityReservationState"]}, {"provisioned"})
-    aws.lb.modify_capacity_reservation(LoadBalancerArn=arn(balancer), ResetCapacityReservation=True)
-    assert "MinimumLoadBalancerCapacity" not in aws.lb.describe_capacity_reservation(LoadBalancerArn=arn(balancer))
-    same(answer(aws.lb.modify_capacity_reservation, LoadBalancerArn=arn(balancer)), "ValidationError")
-    aws.delays(provisioning=LONG)
-    asked["LoadBalancerArn"] = arn(aws.nlb())
-    same(answer(aws.lb.modify_capacity_reservation, **asked), "InvalidConfigurationRequest")
+    for state, shown in (("failed", "failed"), ("active_impaired", "active_impaired"), (None, "active")):
+        aws.control("load-balancer-state", {"load_balancer_arn": arn(balancer), "state": state})
+        same(aws.described(balancer)["State"]["Code"], shown)

@@ -37,7 +37,9 @@ def build(aws: Aws, timed, name: str) -> tuple[str, str, str]:
     balancer = timed(
         aws.lb.create_load_balancer, Name=name, Type="network", Subnets=aws.subnets, SecurityGroups=[group], Tags=tags
     )["LoadBalancers"][0]
-    timed(aws.lb.create_listener, LoadBalancerArn=arn(balancer), Protocol="TCP", Port=80, DefaultActions=forward(targets))
+    timed(
+        aws.lb.create_listener, LoadBalancerArn=arn(balancer), Protocol="TCP", Port=80, DefaultActions=forward(targets)
+    )
     instances = [{"Id": instance, "Port": 30000} for instance in aws.instances]
     timed(aws.lb.register_targets, TargetGroupArn=arn(targets), Targets=instances)
     return group, arn(targets), arn(balancer)

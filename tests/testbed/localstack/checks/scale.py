@@ -8,7 +8,10 @@ from checks.aws import Aws, arn, check, same, tcp
 @check("everything that exists is in one answer, and nothing once it is deleted")
 def _(aws: Aws):
     empty = aws.control("dump")
-    same([len(empty[kind]) for kind in ("load_balancers", "target_groups", "security_groups", "network_interfaces")], [0, 0, 1, 0])
+    same(
+        [len(empty[kind]) for kind in ("load_balancers", "target_groups", "security_groups", "network_interfaces")],
+        [0, 0, 1, 0],
+    )
     group = aws.group()
     aws.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[tcp(80)])
     balancer = aws.nlb(SecurityGroups=[group], Tags=[{"Key": "a", "Value": "b"}])
@@ -16,11 +19,23 @@ def _(aws: Aws):
     listener = aws.listener(balancer, targets)
     aws.register(targets, {"Id": aws.instances[0], "Port": 30000})
     full = aws.control("dump")
-    same([len(full[kind]) for kind in ("load_balancers", "target_groups", "security_groups", "network_interfaces")], [1, 1, 2, 3])
+    same(
+        [len(full[kind]) for kind in ("load_balancers", "target_groups", "security_groups", "network_interfaces")],
+        [1, 1, 2, 3],
+    )
     (shown,) = full["load_balancers"]
-    same((shown["tags"], shown["security_groups"], shown["listeners"][0]["target_groups"]), ({"a": "b"}, [group], [arn(targets)]))
-    same(full["target_groups"][0]["targets"], [{"id": aws.instances[0], "port": 30000, "state": "healthy", "reason": None}])
-    same([rule["peer"] for one in full["security_groups"] if one["id"] == group for rule in one["ingress"]], ["0.0.0.0/0"])
+    same(
+        (shown["tags"], shown["security_groups"], shown["listeners"][0]["target_groups"]),
+        ({"a": "b"}, [group], [arn(targets)]),
+    )
+    same(
+        full["target_groups"][0]["targets"],
+        [{"id": aws.instances[0], "port": 30000, "state": "healthy", "reason": None}],
+    )
+    same(
+        [rule["peer"] for one in full["security_groups"] if one["id"] == group for rule in one["ingress"]],
+        ["0.0.0.0/0"],
+    )
     aws.lb.delete_listener(ListenerArn=arn(listener))
     aws.lb.delete_load_balancer(LoadBalancerArn=arn(balancer))
     aws.lb.delete_target_group(TargetGroupArn=arn(targets))

@@ -48,14 +48,27 @@ def _(aws: Aws):
     same(answer(aws.ec2.describe_security_groups, GroupIds=[made[0], "sg-0dead000beef00000"]), "InvalidGroup.NotFound")
     same(answer(aws.ec2.describe_security_groups, GroupIds=["web"]), "InvalidGroupId.Malformed")
     filters = [{"Name": "group-name", "Values": ["k8s-*"]}]
-    pages = aws.ec2.get_paginator("describe_security_groups").paginate(Filters=filters, PaginationConfig={"PageSize": 5})
+    pages = aws.ec2.get_paginator("describe_security_groups").paginate(
+        Filters=filters, PaginationConfig={"PageSize": 5}
+    )
     same([[one["GroupId"] for one in page["SecurityGroups"]] for page in pages], [made[:5], made[5:]])
 
 
 @check("AuthorizeSecurityGroupIngress: rules as asked, with descriptions, in networks of their own")
 def _(aws: Aws):
     group, other = aws.group(), aws.group()
-    same(authorize(aws, group, tcp(80, IpRanges=[{"CidrIp": "10.1.2.3/16", "Description": "web"}], Ipv6Ranges=[{"CidrIpv6": "2001:DB8::1/32"}])), "success")
+    same(
+        authorize(
+            aws,
+            group,
+            tcp(
+                80,
+                IpRanges=[{"CidrIp": "10.1.2.3/16", "Description": "web"}],
+                Ipv6Ranges=[{"CidrIpv6": "2001:DB8::1/32"}],
+            ),
+        ),
+        "success",
+    )
     same(authorize(aws, group, tcp(81, **named(other, text="nodes"))), "success")
     one, two = sorted(rules(aws, group), key=lambda rule: rule["FromPort"])
     same(one["IpRanges"], [{"CidrIp": "10.1.0.0/16", "Description": "web"}])
@@ -64,11 +77,14 @@ def _(aws: Aws):
     same((pair["GroupId"], pair["Description"]), (other, "nodes"))
 
 
-@check("AuthorizeSecurityGroupIngress: what exists is InvalidPermission.Duplicate, whatever its description, and nothing is done")
+@check("AuthorizeSecurityGroupIngress: what exists is InvalidPermission.Duplicate, described or not; nothing is done")
 def _(aws: Aws):
     group, other = aws.group(), aws.group()
     same(authorize(aws, group, tcp(80), tcp(81, **named(other, text="a"))), "success")
-    same(authorize(aws, group, tcp(82), tcp(80, IpRanges=[{"CidrIp": "0.0.0.0/0", "Description": "other"}])), "InvalidPermission.Duplicate")
+    same(
+        authorize(aws, group, tcp(82), tcp(80, IpRanges=[{"CidrIp": "0.0.0.0/0", "Description": "other"}])),
+        "InvalidPermission.Duplicate",
+    )
     same(authorize(aws, group, tcp(81, **named(other, text="b"))), "InvalidPermission.Duplicate")
     same(sorted(rule["FromPort"] for rule in rules(aws, group)), [80, 81])
 
@@ -82,16 +98,23 @@ def _(aws: Aws):
     same(authorize(aws, group, {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80}), "MissingParameter")
 
 
-@check("RevokeSecurityGroupIngress: by what they are and by id; what is not there is InvalidPermission.NotFound, and nothing is done")
+@check("RevokeSecurityGroupIngress: by value or id; what is not there is InvalidPermission.NotFound, nothing is done")
 def _(aws: Aws):
     group, other = aws.group(), aws.group()
     authorize(aws, group, tcp(80), tcp(81, **named(other, text="a")), tcp(82))
     same(revoke(aws, group, tcp(80), tcp(83)), "InvalidPermission.NotFound")
     same(revoke(aws, group, tcp(80), tcp(81, **named(other))), "success")
     filters = [{"Name": "group-id", "Values": [group]}]
-    (rule,) = [one for one in aws.ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"] if not one["IsEgress"]]
+    (rule,) = [
+        one
+        for one in aws.ec2.describe_security_group_rules(Filters=filters)["SecurityGroupRules"]
+        if not one["IsEgress"]
+    ]
     by_id = {"GroupId": group, "SecurityGroupRuleIds": [rule["SecurityGroupRuleId"]]}
-    same([answer(aws.ec2.revoke_security_group_ingress, **by_id) for _ in range(2)], ["success", "InvalidSecurityGroupRuleId.NotFound"])
+    same(
+        [answer(aws.ec2.revoke_security_group_ingress, **by_id) for _ in range(2)],
+        ["success", "InvalidSecurityGroupRuleId.NotFound"],
+    )
     same(rules(aws, group), [])
     same(revoke(aws, group, tcp(80)), "InvalidPermission.NotFound")
 
@@ -110,13 +133,18 @@ def _(aws: Aws):
 @check("a prefix list counts with as many rules as it may have entries, and must exist")
 def _(aws: Aws):
     group = aws.group()
-    made = aws.ec2.create_managed_prefix_list(PrefixListName="l", MaxEntries=59, AddressFamily="IPv4")["PrefixList"]["PrefixListId"]
+    made = aws.ec2.create_managed_prefix_list(PrefixListName="l", MaxEntries=59, AddressFamily="IPv4")["PrefixList"][
+        "PrefixListId"
+    ]
     lists = {"PrefixListIds": [{"PrefixListId": made, "Description": "offices"}]}
     same(authorize(aws, group, tcp(80, **lists)), "success")
     same(rules(aws, group)[0]["PrefixListIds"], [{"PrefixListId": made, "Description": "offices"}])
     same(authorize(aws, group, tcp(81)), "success")
     same(authorize(aws, group, tcp(82)), "RulesPerSecurityGroupLimitExceeded")
-    same(authorize(aws, group, tcp(83, PrefixListIds=[{"PrefixListId": "pl-0dead000beef00000"}])), "InvalidPrefixListID.NotFound")
+    same(
+        authorize(aws, group, tcp(83, PrefixListIds=[{"PrefixListId": "pl-0dead000beef00000"}])),
+        "InvalidPrefixListID.NotFound",
+    )
 
 
 @check("DeleteSecurityGroup: DependencyViolation while a load balancer uses it, and for a time after that one is gone")

@@ -30,7 +30,11 @@ def _(aws: Aws):
     same(len(tags_of(aws, *arns[:20])), 20)
     same(answer(aws.lb.describe_tags, ResourceArns=arns), "ValidationError")
     balancer, _, listener = aws.serving()
-    for one, code in ((arn(balancer), "LoadBalancerNotFound"), (arns[0], "TargetGroupNotFound"), (arn(listener), "ListenerNotFound")):
+    for one, code in (
+        (arn(balancer), "LoadBalancerNotFound"),
+        (arns[0], "TargetGroupNotFound"),
+        (arn(listener), "ListenerNotFound"),
+    ):
         same(answer(aws.lb.describe_tags, ResourceArns=[arns[1], one[:-4] + "0000"]), code)
 
 

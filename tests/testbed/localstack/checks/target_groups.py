@@ -2,8 +2,16 @@
 
 from checks.aws import Aws, answer, arn, check, forward, same
 
-CHECK = ("HealthCheckProtocol", "HealthCheckPort", "HealthCheckIntervalSeconds", "HealthCheckTimeoutSeconds",
-         "HealthyThresholdCount", "UnhealthyThresholdCount", "HealthCheckPath", "Matcher")  # fmt: skip
+CHECK = (
+    "HealthCheckProtocol",
+    "HealthCheckPort",
+    "HealthCheckIntervalSeconds",
+    "HealthCheckTimeoutSeconds",
+    "HealthyThresholdCount",
+    "UnhealthyThresholdCount",
+    "HealthCheckPath",
+    "Matcher",
+)
 
 
 def check_of(group):
@@ -39,20 +47,37 @@ def _(aws: Aws):
 
 @check("CreateTargetGroup: the health check is as asked")
 def _(aws: Aws):
-    made = aws.tg(HealthCheckProtocol="HTTP", HealthCheckPath="/healthz", HealthCheckPort="32000", HealthCheckIntervalSeconds=10,
-                  HealthCheckTimeoutSeconds=6, HealthyThresholdCount=2, UnhealthyThresholdCount=3, Matcher={"HttpCode": "200-299,404"})  # fmt: skip
+    made = aws.tg(
+        HealthCheckProtocol="HTTP",
+        HealthCheckPath="/healthz",
+        HealthCheckPort="32000",
+        HealthCheckIntervalSeconds=10,
+        HealthCheckTimeoutSeconds=6,
+        HealthyThresholdCount=2,
+        UnhealthyThresholdCount=3,
+        Matcher={"HttpCode": "200-299,404"},
+    )
     (shown,) = aws.lb.describe_target_groups(TargetGroupArns=[arn(made)])["TargetGroups"]
     same(check_of(shown), ("HTTP", "32000", 10, 6, 2, 3, "/healthz", {"HttpCode": "200-299,404"}))
 
 
 @check("CreateTargetGroup refuses health checks that a Network Load Balancer does not make")
 def _(aws: Aws):
-    for bad in ({"HealthCheckProtocol": "UDP"}, {"HealthCheckProtocol": "TLS"}, {"HealthCheckIntervalSeconds": 4},
-                {"HealthCheckIntervalSeconds": 301}, {"HealthCheckTimeoutSeconds": 1}, {"HealthCheckTimeoutSeconds": 121},
-                {"HealthyThresholdCount": 1}, {"UnhealthyThresholdCount": 11}, {"HealthCheckPort": "0"}, {"HealthCheckPort": "http"},
-                {"HealthCheckProtocol": "HTTP", "HealthCheckPath": "healthz"},
-                {"HealthCheckProtocol": "HTTP", "Matcher": {"HttpCode": "100-700"}},
-                {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 6}):  # fmt: skip
+    for bad in (
+        {"HealthCheckProtocol": "UDP"},
+        {"HealthCheckProtocol": "TLS"},
+        {"HealthCheckIntervalSeconds": 4},
+        {"HealthCheckIntervalSeconds": 301},
+        {"HealthCheckTimeoutSeconds": 1},
+        {"HealthCheckTimeoutSeconds": 121},
+        {"HealthyThresholdCount": 1},
+        {"UnhealthyThresholdCount": 11},
+        {"HealthCheckPort": "0"},
+        {"HealthCheckPort": "http"},
+        {"HealthCheckProtocol": "HTTP", "HealthCheckPath": "healthz"},
+        {"HealthCheckProtocol": "HTTP", "Matcher": {"HttpCode": "100-700"}},
+        {"HealthCheckIntervalSeconds": 5, "HealthCheckTimeoutSeconds": 6},
+    ):
         same(answer(aws.tg, **bad), "ValidationError", str(bad))
     same(answer(aws.tg, HealthCheckPath="/healthz"), "InvalidConfigurationRequest")
     same(answer(aws.tg, HealthCheckEnabled=False), "InvalidConfigurationRequest")
@@ -60,7 +85,15 @@ def _(aws: Aws):
 
 @check("CreateTargetGroup refuses bad names, ports and VPCs")
 def _(aws: Aws):
-    for bad in ({"Name": "x" * 33}, {"Name": "-x"}, {"Name": "x-"}, {"Name": "a.b"}, {"Port": 0}, {"Port": 65536}, {"VpcId": "vpc-0dead"}):
+    for bad in (
+        {"Name": "x" * 33},
+        {"Name": "-x"},
+        {"Name": "x-"},
+        {"Name": "a.b"},
+        {"Port": 0},
+        {"Port": 65536},
+        {"VpcId": "vpc-0dead"},
+    ):
         same(answer(aws.tg, **bad), "ValidationError", str(bad))
 
 
@@ -90,9 +123,13 @@ def _(aws: Aws):
 def _(aws: Aws):
     group = aws.tg(HealthyThresholdCount=3)
     change_check = aws.lb.modify_target_group
-    (shown,) = change_check(TargetGroupArn=arn(group), HealthCheckProtocol="HTTP", HealthCheckPath="/x", HealthCheckPort="1234")["TargetGroups"]
+    (shown,) = change_check(
+        TargetGroupArn=arn(group), HealthCheckProtocol="HTTP", HealthCheckPath="/x", HealthCheckPort="1234"
+    )["TargetGroups"]
     same(check_of(shown), ("HTTP", "1234", 30, 10, 3, 2, "/x", {"HttpCode": "200-399"}))
-    (shown,) = change_check(TargetGroupArn=arn(group), HealthCheckProtocol="TCP", HealthCheckIntervalSeconds=10)["TargetGroups"]
+    (shown,) = change_check(TargetGroupArn=arn(group), HealthCheckProtocol="TCP", HealthCheckIntervalSeconds=10)[
+        "TargetGroups"
+    ]
     same(check_of(shown), ("TCP", "1234", 10, 10, 3, 2, None, None))
     same(answer(change_check, TargetGroupArn=arn(group), HealthCheckIntervalSeconds=1), "ValidationError")
     same(answer(change_check, TargetGroupArn=arn(group)[:-4] + "0000"), "TargetGroupNotFound")
@@ -133,12 +170,36 @@ def _(aws: Aws):
 @check("target group attributes: changes hold; unknown keys and bad values are ValidationError")
 def _(aws: Aws):
     group = aws.tg()
-    same(change(aws, group, proxy_protocol_v2__enabled="true", preserve_client_ip__enabled="false",
-                deregistration_delay__timeout_seconds="10", stickiness__enabled="true"), "success")  # fmt: skip
+    same(
+        change(
+            aws,
+            group,
+            proxy_protocol_v2__enabled="true",
+            preserve_client_ip__enabled="false",
+            deregistration_delay__timeout_seconds="10",
+            stickiness__enabled="true",
+        ),
+        "success",
+    )
     shown = attributes_of(aws, group)
-    same([shown[key] for key in ("proxy_protocol_v2.enabled", "preserve_client_ip.enabled", "deregistration_delay.timeout_seconds")], ["true", "false", "10"])
-    for bad in ({"no__such": "1"}, {"slow_start__duration_seconds": "30"}, {"stickiness__type": "lb_cookie"},
-                {"deregistration_delay__timeout_seconds": "3601"}, {"proxy_protocol_v2__enabled": "on"}):  # fmt: skip
+    same(
+        [
+            shown[key]
+            for key in (
+                "proxy_protocol_v2.enabled",
+                "preserve_client_ip.enabled",
+                "deregistration_delay.timeout_seconds",
+            )
+        ],
+        ["true", "false", "10"],
+    )
+    for bad in (
+        {"no__such": "1"},
+        {"slow_start__duration_seconds": "30"},
+        {"stickiness__type": "lb_cookie"},
+        {"deregistration_delay__timeout_seconds": "3601"},
+        {"proxy_protocol_v2__enabled": "on"},
+    ):
         same(change(aws, group, **bad), "ValidationError", str(bad))
 
 
@@ -153,7 +214,10 @@ def _(aws: Aws):
     group = aws.tg()
     interval = {"target_health_state__unhealthy__draining_interval_seconds": "60"}
     same(change(aws, group, **interval), "InvalidConfigurationRequest")
-    same(change(aws, group, target_health_state__unhealthy__connection_termination__enabled="false", **interval), "success")
+    same(
+        change(aws, group, target_health_state__unhealthy__connection_termination__enabled="false", **interval),
+        "success",
+    )
 
 
 @check("DescribeTargetGroups by load balancer, ARNs and names; one unknown spoils the call")
@@ -164,7 +228,10 @@ def _(aws: Aws):
     (shown,) = describe(LoadBalancerArn=arn(balancer))["TargetGroups"]
     same((arn(shown), shown["LoadBalancerArns"]), (arn(group), [arn(balancer)]))
     same(describe(LoadBalancerArn=arn(aws.nlb()))["TargetGroups"], [])
-    same({arn(one) for one in describe(Names=[group["TargetGroupName"], other["TargetGroupName"]])["TargetGroups"]}, {arn(group), arn(other)})
+    same(
+        {arn(one) for one in describe(Names=[group["TargetGroupName"], other["TargetGroupName"]])["TargetGroups"]},
+        {arn(group), arn(other)},
+    )
     same(answer(describe, Names=[group["TargetGroupName"], "none"]), "TargetGroupNotFound")
     same(answer(describe, TargetGroupArns=[arn(group), arn(other)[:-4] + "0000"]), "TargetGroupNotFound")
     same(answer(describe, LoadBalancerArn=arn(balancer)[:-4] + "0000"), "LoadBalancerNotFound")

@@ -69,7 +69,10 @@ def _(aws: Aws):
     same(aws.health(group), {(aws.instances[0], 80): ("unhealthy", "Target.Timeout")})
 
 
-@check("RegisterTargets: one instance that is not running fails the call, InvalidTarget names it, none is registered", instances=3)
+@check(
+    "RegisterTargets: one instance that is not running fails the call, InvalidTarget names it, none is registered",
+    instances=3,
+)
 def _(aws: Aws):
     group, (good, stopped, gone) = aws.tg(), aws.instances
     aws.ec2.stop_instances(InstanceIds=[stopped])
@@ -83,10 +86,14 @@ def _(aws: Aws):
 @check("RegisterTargets: an unknown instance or one of another VPC is InvalidTarget and named")
 def _(aws: Aws):
     group = aws.tg()
-    code, message = code_and_message(aws.lb.register_targets, TargetGroupArn=arn(group), Targets=[{"Id": "i-0123456789abcdef0"}])
+    code, message = code_and_message(
+        aws.lb.register_targets, TargetGroupArn=arn(group), Targets=[{"Id": "i-0123456789abcdef0"}]
+    )
     assert code == "InvalidTarget" and "i-0123456789abcdef0" in message, (code, message)
     vpc = aws.ec2.create_vpc(CidrBlock="10.7.0.0/16")["Vpc"]["VpcId"]
-    code, message = code_and_message(aws.lb.register_targets, TargetGroupArn=arn(aws.tg(VpcId=vpc)), Targets=[{"Id": aws.instances[0]}])
+    code, message = code_and_message(
+        aws.lb.register_targets, TargetGroupArn=arn(aws.tg(VpcId=vpc)), Targets=[{"Id": aws.instances[0]}]
+    )
     assert code == "InvalidTarget" and aws.instances[0] in message, (code, message)
 
 
@@ -94,10 +101,17 @@ def _(aws: Aws):
 def _(aws: Aws):
     group = aws.tg(TargetType="ip")
     aws.listener(aws.nlb(), group)
-    aws.register(group, {"Id": "10.0.0.9", "Port": 8080}, {"Id": "10.0.0.9"}, {"Id": "192.168.1.1", "AvailabilityZone": "all"})
+    aws.register(
+        group, {"Id": "10.0.0.9", "Port": 8080}, {"Id": "10.0.0.9"}, {"Id": "192.168.1.1", "AvailabilityZone": "all"}
+    )
     same(aws.health(group), {("10.0.0.9", 80): HEALTHY, ("10.0.0.9", 8080): HEALTHY, ("192.168.1.1", 80): HEALTHY})
-    for bad in ({"Id": "8.8.8.8"}, {"Id": "8.8.8.8", "AvailabilityZone": "all"}, {"Id": "192.168.1.2"}, {"Id": "10.0.0.256"},
-                {"Id": "2001:db8::1"}):  # fmt: skip
+    for bad in (
+        {"Id": "8.8.8.8"},
+        {"Id": "8.8.8.8", "AvailabilityZone": "all"},
+        {"Id": "192.168.1.2"},
+        {"Id": "10.0.0.256"},
+        {"Id": "2001:db8::1"},
+    ):
         same(answer(aws.lb.register_targets, TargetGroupArn=arn(group), Targets=[bad]), "ValidationError", str(bad))
 
 
@@ -108,7 +122,10 @@ def _(aws: Aws):
     aws.listener(aws.nlb(IpAddressType="dualstack"), group)
     aws.register(group, {"Id": f"{block}::9"})
     same(aws.health(group), {(f"{block}::9", 80): HEALTHY})
-    same(answer(aws.listener, balancer=aws.nlb(), group=aws.tg(TargetType="ip", IpAddressType="ipv6")), "InvalidConfigurationRequest")
+    same(
+        answer(aws.listener, balancer=aws.nlb(), group=aws.tg(TargetType="ip", IpAddressType="ipv6")),
+        "InvalidConfigurationRequest",
+    )
 
 
 @check("DeregisterTargets: the target is draining for the deregistration delay, then gone")
@@ -139,7 +156,10 @@ def _(aws: Aws):
 def _(aws: Aws):
     targets = [{"Id": aws.instances[0], "Port": 1}, {"Id": "i-0123456789abcdef0"}]
     same(answer(aws.lb.deregister_targets, TargetGroupArn=arn(aws.tg()), Targets=targets), "success")
-    same(answer(aws.lb.deregister_targets, TargetGroupArn=arn(aws.tg())[:-4] + "0000", Targets=targets), "TargetGroupNotFound")
+    same(
+        answer(aws.lb.deregister_targets, TargetGroupArn=arn(aws.tg())[:-4] + "0000", Targets=targets),
+        "TargetGroupNotFound",
+    )
 
 
 @check("DescribeTargetHealth of named targets; one that is not registered is unused")
@@ -147,8 +167,14 @@ def _(aws: Aws):
     _, group, _ = aws.serving()
     aws.register(group, {"Id": aws.instances[0]})
     asked = [{"Id": instance} for instance in aws.instances]
-    same(aws.health(group, Targets=asked), {(aws.instances[0], 80): HEALTHY, (aws.instances[1], 80): ("unused", "Target.NotRegistered")})
-    same(answer(aws.lb.describe_target_health, TargetGroupArn=arn(group), Targets=[{"Id": "i-0123456789abcdef0"}]), "InvalidTarget")
+    same(
+        aws.health(group, Targets=asked),
+        {(aws.instances[0], 80): HEALTHY, (aws.instances[1], 80): ("unused", "Target.NotRegistered")},
+    )
+    same(
+        answer(aws.lb.describe_target_health, TargetGroupArn=arn(group), Targets=[{"Id": "i-0123456789abcdef0"}]),
+        "InvalidTarget",
+    )
 
 
 @check("DescribeTargetHealth says which port is checked")

@@ -39,6 +39,16 @@ class Control:
 
         return answered(mark)
 
+    @route("/_roadstead/<account>/load-balancer-state", methods=["POST"])
+    def load_balancer_state(self, request: Request, account: str) -> Response:
+        """Body: {load_balancer_arn, state}. Without a state things take their own course again."""
+        asked, world = request.get_json(), world_of(account, REGION)
+
+        def force_state() -> None:
+            world.load_balancers[asked["load_balancer_arn"]].forced_state = asked.get("state")
+
+        return answered(force_state)
+
     @route("/_roadstead/<account>/target-health", methods=["POST"])
     def target_health(self, request: Request, account: str) -> Response:
         """Body: {target_group_arn, id, port, state, reason, description}. Without an id it holds for every target of

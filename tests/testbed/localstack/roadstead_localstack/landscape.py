@@ -10,7 +10,8 @@ ROLE_TAGS = {True: "kubernetes.io/role/elb", False: "kubernetes.io/role/internal
 
 
 class Landscape:
-    """Builds what a request asks for, a field each: `cluster`, `subnets` ([{zone, public, ipv6, tags}]), `instances`, `ipv6`."""
+    """Builds what a request asks for: `cluster`, `cidr`, `ipv6`, `subnets` ([{zone, public, ipv6, role_tag, tags}]) and
+    the number of `instances`."""
 
     def __init__(self, ec2: EC2Backend, asked: dict[str, Any]):
         self.ec2 = ec2

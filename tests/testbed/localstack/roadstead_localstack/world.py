@@ -61,6 +61,7 @@ class LoadBalancer(Resource):
     capacity_units: int | None = None
     capacity_changed: datetime | None = None
     in_use_by_endpoint_service: bool = False
+    forced_state: str | None = None
 
     def __post_init__(self) -> None:
         self.made_with_security_groups = bool(self.security_groups)

@@ -114,6 +114,15 @@ impl Account {
         self.post("endpoint-service", &asked).await
     }
 
+    /// Gives a load balancer a state, as `failed` or `active_impaired`; `None` lets things take their own course again.
+    ///
+    /// # Errors
+    /// There is no such load balancer.
+    pub async fn force_state(&self, load_balancer_arn: &str, state: Option<&str>) -> Result<()> {
+        let asked = json!({ "load_balancer_arn": load_balancer_arn, "state": state });
+        self.post("load-balancer-state", &asked).await
+    }
+
     /// Makes targets of a group so, whatever else would decide it; `None` lets things take their own course again.
     /// It has no effect on a target that is draining, stopped, or in a group without a load balancer.
     ///

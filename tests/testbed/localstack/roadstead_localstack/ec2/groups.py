@@ -74,7 +74,9 @@ def delete(ec2: EC2Backend, group_id: str) -> None:
         if group is None:
             raise InvalidSecurityGroupNotFoundError(group_id)
         if group.is_default or group.name == "default":
-            raise EC2ClientError("CannotDelete", f"the specified group: \"{group_id}\" name: \"default\" cannot be deleted by a user")
+            raise EC2ClientError(
+                "CannotDelete", f'the specified group: "{group_id}" name: "default" cannot be deleted by a user'
+            )
         if used(ec2, group_id):
             raise DependencyViolationError(f"resource {group_id} has a dependent object")
         for egress in (False, True):
@@ -102,7 +104,9 @@ def create(inner: Any):
         world = world_of(ec2.account_id, ec2.region_name)
         with world.lock:
             if sum(map(len, ec2.groups.values())) >= world.settings.quotas.security_groups:
-                raise EC2ClientError("SecurityGroupLimitExceeded", "The maximum number of security groups has been reached.")
+                raise EC2ClientError(
+                    "SecurityGroupLimitExceeded", "The maximum number of security groups has been reached."
+                )
             return inner(ec2, *args, **kwargs)
 
     return create_security_group

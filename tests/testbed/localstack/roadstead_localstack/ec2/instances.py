@@ -38,9 +38,7 @@ def describe_instances(response: InstanceResponse) -> ActionResult:
     ids = response._get_param("InstanceIds", [])
     size, token = response._get_param("MaxResults"), response._get_param("NextToken")
     if ids and size:
-        raise InvalidParameterCombination(
-            "The parameter instancesSet cannot be used with the parameter maxResults"
-        )
+        raise InvalidParameterCombination("The parameter instancesSet cannot be used with the parameter maxResults")
     if size and not SMALLEST_PAGE <= int(size) <= LARGEST_PAGE:
         raise EC2ClientError(
             "InvalidParameterValue",
@@ -58,9 +56,7 @@ def by_ids(ec2: EC2Backend, ids: list[str]) -> list[Any]:
     if unknown := [instance_id for instance_id, pair in found.items() if pair is None]:
         noun = "instance ID" if len(unknown) == 1 else "instance IDs"
         verb = "does" if len(unknown) == 1 else "do"
-        raise EC2ClientError(
-            "InvalidInstanceID.NotFound", f"The {noun} '{', '.join(unknown)}' {verb} not exist"
-        )
+        raise EC2ClientError("InvalidInstanceID.NotFound", f"The {noun} '{', '.join(unknown)}' {verb} not exist")
     wanted: dict[str, tuple[Any, list[Any]]] = {}
     for one, reservation in found.values():
         wanted.setdefault(reservation.id, (reservation, []))[1].append(one)
@@ -99,6 +95,6 @@ def with_instances(reservation, instances: list[Any]):
 def install() -> None:
     InstanceResponse.describe_instances = describe_instances
     get_instance = InstanceBackend.get_instance
-    InstanceBackend.get_instance = lambda self, instance_id: instance(self, instance_id) or get_instance(
-        self, instance_id
+    InstanceBackend.get_instance = lambda self, instance_id: (
+        instance(self, instance_id) or get_instance(self, instance_id)
     )

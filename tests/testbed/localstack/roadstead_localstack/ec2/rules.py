@@ -112,7 +112,8 @@ def asked_rules(response: SecurityGroups, egress: bool) -> tuple[SecurityGroup, 
         protocol = {"58": "icmpv6"}.get(str(protocol), protocol)
         if str(protocol).lower() in PORTED and None in ports:
             raise EC2ClientError(
-                "InvalidParameterValue", "Invalid value for portRange. Must specify both from and to ports with TCP/UDP."
+                "InvalidParameterValue",
+                "Invalid value for portRange. Must specify both from and to ports with TCP/UDP.",
             )
         for source in permission["ip_ranges"]:
             normalise(source)
@@ -125,7 +126,9 @@ def asked_rules(response: SecurityGroups, egress: bool) -> tuple[SecurityGroup, 
                     f"The prefix list ID '{prefix_list['PrefixListId']}' does not exist",
                 )
         if not (permission["ip_ranges"] or sources or lists):
-            raise EC2ClientError("MissingParameter", "Missing source specification: include source security group or CIDR information")
+            raise EC2ClientError(
+                "MissingParameter", "Missing source specification: include source security group or CIDR information"
+            )
         asked += with_descriptions(
             ec2._iterate_security_rules(
                 protocol, group.id, *ports, permission["ip_ranges"], sources, lists,

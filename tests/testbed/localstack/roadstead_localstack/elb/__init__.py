@@ -1,1 +1,1 @@
-"""The operations of ELBv2, a module for each kind of object. Each takes the world and the request, and answers as AWS does."""
+"""The operations of ELBv2, by kind of object: each takes the world and a request, and answers as AWS does."""

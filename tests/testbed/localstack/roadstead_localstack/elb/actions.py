@@ -45,7 +45,10 @@ class Forward:
 
     def described(self) -> dict[str, Any]:
         """Both forms, whichever was given: AWS fills in the other one when there is a single target group."""
-        groups = [{"TargetGroupArn": arn, **({"Weight": weight} if weight is not None else {})} for arn, weight in self.weights]
+        groups = [
+            {"TargetGroupArn": arn, **({"Weight": weight} if weight is not None else {})}
+            for arn, weight in self.weights
+        ]
         action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
         return action | ({"TargetGroupArn": self.weights[0][0]} if len(groups) == 1 else {})
 
@@ -59,7 +62,9 @@ def asked_groups(action: dict[str, Any]) -> list[tuple[str, int | None]]:
     if not groups:
         raise invalid("A target group must be specified for a forward action")
     if len(groups) > 5:
-        raise refused("TooManyUniqueTargetGroupsPerLoadBalancer", "At most 5 target groups can be specified for an action")
+        raise refused(
+            "TooManyUniqueTargetGroupsPerLoadBalancer", "At most 5 target groups can be specified for an action"
+        )
     return groups
 
 

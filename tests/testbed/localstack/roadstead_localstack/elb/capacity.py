@@ -13,7 +13,8 @@ def check_targets(world: World, group: TargetGroup, new: list[Target]) -> None:
         return
     if len(active(group)) + len(new) > quotas.targets_per_group:
         raise refused(
-            "TooManyTargets", f"The maximum number of targets per target group has been reached: {quotas.targets_per_group}"
+            "TooManyTargets",
+            f"The maximum number of targets per target group has been reached: {quotas.targets_per_group}",
         )
     if group.load_balancer:
         check_load_balancer(world, group.load_balancer, groups_of(group.load_balancer), new)

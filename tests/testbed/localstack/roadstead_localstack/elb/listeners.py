@@ -72,12 +72,22 @@ class Secure:
         if protocol == "TLS":
             was = before if before and before.protocol == "TLS" else None
             keep = was is not None
-            self.policy = was.ssl_policy if keep and not request.get("SslPolicy") else tls.checked_policy(request.get("SslPolicy"))
+            self.policy = (
+                was.ssl_policy
+                if keep and not request.get("SslPolicy")
+                else tls.checked_policy(request.get("SslPolicy"))
+            )
             asked = request.get("Certificates")
             self.certificate = was.certificate if keep and not asked else tls.default_certificate(world, asked)
-            self.alpn = was.alpn_policy if keep and request.get("AlpnPolicy") is None else tls.checked_alpn(request.get("AlpnPolicy"))
+            self.alpn = (
+                was.alpn_policy
+                if keep and request.get("AlpnPolicy") is None
+                else tls.checked_alpn(request.get("AlpnPolicy"))
+            )
         elif any(request.get(key) for key in ("SslPolicy", "Certificates", "AlpnPolicy")):
-            raise misconfigured(f"SSL policies, certificates and ALPN policies are not supported for {protocol} listeners")
+            raise misconfigured(
+                f"SSL policies, certificates and ALPN policies are not supported for {protocol} listeners"
+            )
 
 
 def checked_protocol(balancer: LoadBalancer, protocol: str | None) -> str:
@@ -159,7 +169,9 @@ def modify(world: World, request: dict[str, Any]) -> dict[str, Any]:
     port = checked_listener_port(request.get("Port") or listener.port)
     secure = Secure(world, protocol, request, listener)
     if balancer.listeners.get(port, listener) is not listener:
-        raise refused("DuplicateListener", f"A listener already exists on this port for this load balancer '{balancer.arn}'")
+        raise refused(
+            "DuplicateListener", f"A listener already exists on this port for this load balancer '{balancer.arn}'"
+        )
     forward = Forward(world, balancer, protocol, request.get("DefaultActions") or listener.actions)
     capacity.check_attaching(world, balancer, forward.groups)
     # The new ones first: a group in both never looks unused.

@@ -200,6 +200,8 @@ def describe(world: World, balancer: LoadBalancer) -> dict[str, Any]:
 
 
 def state(world: World, balancer: LoadBalancer) -> str:
+    if balancer.forced_state:
+        return balancer.forced_state
     age = time.monotonic() - balancer.since
     return "provisioning" if age < world.settings.delays.provisioning else "active"
 

@@ -8,7 +8,17 @@ from localstack.aws.skeleton import Skeleton
 from localstack.aws.spec import load_service
 from localstack.services.plugins import Service
 
-from roadstead_localstack.elb import changes, limits, listener_details, listeners, load_balancers, tags, target_groups, targets, tls
+from roadstead_localstack.elb import (
+    changes,
+    limits,
+    listener_details,
+    listeners,
+    load_balancers,
+    tags,
+    target_groups,
+    targets,
+    tls,
+)
 from roadstead_localstack.world import World, world_of
 
 Operation = Callable[[World, dict[str, Any]], dict[str, Any]]

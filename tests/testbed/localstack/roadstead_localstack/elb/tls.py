@@ -65,11 +65,7 @@ def describe_policies(world: World, request: dict[str, Any]) -> dict[str, Any]:
     names = request.get("Names") or sorted(POLICIES)
     for name in names:
         checked_policy(name)
-    return {
-        "SslPolicies": [
-            {"Name": name, "SupportedLoadBalancerTypes": ["application", "network"]} for name in names
-        ]
-    }
+    return {"SslPolicies": [{"Name": name, "SupportedLoadBalancerTypes": ["application", "network"]} for name in names]}
 
 
 OPERATIONS = {"DescribeSSLPolicies": describe_policies}

@@ -30,9 +30,7 @@ class Placement:
             raise misconfigured("All subnets must belong to the same VPC")
         zones = [subnet.availability_zone for subnet in self.subnets]
         if len(zones) != len(set(zones)):
-            raise misconfigured(
-                "A load balancer cannot be attached to multiple subnets in the same Availability Zone"
-            )
+            raise misconfigured("A load balancer cannot be attached to multiple subnets in the same Availability Zone")
         (self.vpc_id,) = vpcs
 
     def subnet(self, subnet_id: str):
@@ -132,11 +130,11 @@ def check_families(ip_address_type: str, source_nat: str, subnets: list[Any]) ->
         raise invalid(f"The IP address type '{ip_address_type}' is not valid for a Network Load Balancer")
     if source_nat == "on" and ip_address_type != "dualstack":
         raise misconfigured("EnablePrefixForIpv6SourceNat requires the IP address type dualstack")
-    if ip_address_type == "dualstack":
-        if without := [subnet.id for subnet in subnets if facts.ipv6_block(subnet) is None]:
-            raise misconfigured(
-                f"You must specify subnets with an associated IPv6 CIDR block: {', '.join(without)} has none"
-            )
+    without = [subnet.id for subnet in subnets if facts.ipv6_block(subnet) is None]
+    if ip_address_type == "dualstack" and without:
+        raise misconfigured(
+            f"You must specify subnets with an associated IPv6 CIDR block: {', '.join(without)} has none"
+        )
 
 
 def keep(zone: Zone, before: Zone) -> None:
