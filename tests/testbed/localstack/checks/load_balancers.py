@@ -101,7 +101,10 @@ def _(aws: Aws):
     unknown = [{"SubnetId": aws.subnets[0], "AllocationId": "eipalloc-0dead00000000beef"}]
     same(answer(aws.nlb, SubnetMappings=unknown), "AllocationIdNotFound")
     same(answer(aws.nlb, Scheme="internal", **ask), "InvalidConfigurationRequest")
+    aws.delays(release=LONG)
     aws.lb.delete_load_balancer(LoadBalancerArn=arn(balancer))
+    same(answer(aws.nlb, **ask), "ResourceInUse", "its interface is not gone yet")
+    aws.delays(release=0)
     aws.nlb(**ask)
 
 

@@ -140,8 +140,6 @@ class World:
         self.target_groups: dict[str, TargetGroup] = {}
         self.target_groups_by_name: dict[str, TargetGroup] = {}
         self.listeners: dict[str, Listener] = {}
-        # The load balancers that have elastic addresses, by allocation.
-        self.allocations: dict[str, str] = {}
         # Network interfaces that were let go, and since when: the longest ago first.
         self.leaving: deque[tuple[float, Any]] = deque()
 

@@ -28,8 +28,8 @@ pub struct Delays {
     /// By what a target group's `deregistration_delay.timeout_seconds` is multiplied: how long a target is
     /// `draining`. 1 is AWS's own time, 0 makes a target vanish at once.
     pub draining_scale: f64,
-    /// How long the network interfaces of a deleted load balancer stay, and its security groups in use with them. On
-    /// AWS up to minutes.
+    /// How long the network interfaces of a deleted load balancer stay, and with them its security groups and elastic
+    /// addresses in use. On AWS up to minutes.
     #[serde(serialize_with = "seconds")]
     pub release: Duration,
 }

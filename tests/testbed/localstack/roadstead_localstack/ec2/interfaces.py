@@ -1,7 +1,7 @@
 """Which network interfaces does a load balancer have?
 
 One in each of its zones, shown by DescribeNetworkInterfaces as AWS shows them. When a load balancer goes they stay for
-a while, and its security groups in use with them.
+a while, and with them its security groups and elastic addresses in use.
 """
 
 import time
@@ -33,6 +33,10 @@ class LoadBalancerInterface(NetworkInterface):
         self.requester_id = "amazon-elb"
         self.interface_type = "network_load_balancer" if balancer.is_network else "interface"
         self.status = "in-use"
+        self.elastic = facts.address(ec2, zone.allocation_id) if zone.allocation_id else None
+        if self.elastic:
+            self.elastic.association_id = f"eipassoc-{self.id.removeprefix('eni-')}"
+            self.elastic.eni, self.public_ip = self, self.elastic.public_ip
 
     @property
     def attachment(self) -> dict[str, Any]:
@@ -49,19 +53,6 @@ def attach(ec2: EC2Backend, balancer: LoadBalancer, zone: Zone, subnet, groups: 
     ec2.enis[interface.id] = zone.interface = interface
     for group in groups:
         users(ec2).setdefault(group.id, set()).add(interface.id)
-
-
-def associate(ec2: EC2Backend, zone: Zone) -> None:
-    """Shows an elastic address as that of the zone's interface, as DescribeAddresses does."""
-    address = facts.address(ec2, zone.allocation_id)
-    address.association_id = f"eipassoc-{zone.interface.id.removeprefix('eni-')}"
-    address.eni, zone.interface.public_ip = zone.interface, address.public_ip
-
-
-def disassociate(ec2: EC2Backend, zone: Zone) -> None:
-    zone.interface.public_ip = None
-    if address := facts.address(ec2, zone.allocation_id):
-        address.association_id = address.eni = None
 
 
 def regroup(ec2: EC2Backend, zone: Zone, groups: list[Any]) -> None:
@@ -87,6 +78,8 @@ def settle(world: World, ec2: EC2Backend) -> None:
 def remove(ec2: EC2Backend, interface: LoadBalancerInterface) -> None:
     if ec2.enis.pop(interface.id, None):
         forget_groups(ec2, interface)
+        if interface.elastic:
+            interface.elastic.association_id = interface.elastic.eni = None
         for address in interface.private_ip_addresses:
             interface.subnet.del_subnet_ip(address["PrivateIpAddress"])
 

@@ -133,20 +133,12 @@ def security_groups(world: World, request: dict[str, Any], vpc_id: str) -> list[
 def enter(world: World, balancer: LoadBalancer, zone: Zone, groups: list[Any]) -> None:
     """Takes what a new zone needs."""
     ec2 = facts.backend(world)
-    if zone.allocation_id:
-        world.allocations[zone.allocation_id] = balancer.arn
     interfaces.attach(ec2, balancer, zone, facts.subnet(ec2, zone.subnet_id), groups)
-    if zone.allocation_id:
-        interfaces.associate(ec2, zone)
 
 
 def leave(world: World, zone: Zone) -> None:
-    """Gives back what a zone had."""
-    ec2 = facts.backend(world)
-    if zone.allocation_id:
-        world.allocations.pop(zone.allocation_id, None)
-        interfaces.disassociate(ec2, zone)
-    interfaces.release(world, ec2, zone)
+    """Gives back what a zone had, when its interface goes."""
+    interfaces.release(world, facts.backend(world), zone)
 
 
 # === describe ===

@@ -18,7 +18,6 @@ class Placement:
     """The zones that a request asks for, checked against each other and against EC2."""
 
     def __init__(self, world: World, request: dict[str, Any], scheme: str, ip_address_type: str, source_nat: str):
-        self.world = world
         self.ec2 = facts.backend(world)
         self.scheme = scheme
         self.ip_address_type = ip_address_type
@@ -100,9 +99,8 @@ class Placement:
 
     def check_new(self, zone: Zone, subnet) -> None:
         """What can only be refused for a zone that the load balancer is not in yet."""
-        if zone.allocation_id in self.world.allocations or getattr(
-            facts.address(self.ec2, zone.allocation_id) if zone.allocation_id else None, "association_id", None
-        ):
+        elastic = facts.address(self.ec2, zone.allocation_id) if zone.allocation_id else None
+        if elastic is not None and elastic.association_id:
             raise refused("ResourceInUse", f"The allocation IDs '{zone.allocation_id}' are already in use")
         if zone.private_ipv4:
             if zone.private_ipv4 in subnet._subnet_ips:
