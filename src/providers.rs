@@ -1,11 +1,12 @@
 //! Which providers run? The only place that knows them by name; everything else knows the contract.
 
+#[cfg(feature = "aws")]
+mod aws;
+
 use std::{sync::Arc, time::Duration};
 
 use roadstead_core::{ClusterUid, Guarded, LoadBalancerProvider, ProviderName};
 
-#[cfg(feature = "aws")]
-use crate::args::AwsArgs;
 #[cfg(feature = "mock")]
 use crate::args::MockArgs;
 use crate::{
@@ -65,7 +66,7 @@ pub async fn start(
         }
         let made = match kind {
             #[cfg(feature = "aws")]
-            ProviderKind::Aws => aws(&args.aws, purpose, cluster, metrics).await,
+            ProviderKind::Aws => aws::connect(&args.aws, purpose, cluster, metrics).await,
             #[cfg(feature = "mock")]
             ProviderKind::Mock => mock(&args.mock, purpose, cluster),
         };
@@ -89,18 +90,6 @@ fn name(kind: ProviderKind) -> ProviderName {
 }
 
 type Made = Result<Arc<dyn LoadBalancerProvider>, Box<dyn std::error::Error + Send + Sync>>;
-
-/// Finds AWS, and makes the provider of its load balancers.
-#[cfg(feature = "aws")]
-fn aws(
-    args: &AwsArgs,
-    purpose: Purpose,
-    cluster: &ClusterUid,
-    metrics: &Metrics,
-) -> impl Future<Output = Made> {
-    let _ = (args, purpose, cluster, metrics);
-    std::future::ready(Err("it is still being built".into()))
-}
 
 #[cfg(feature = "mock")]
 fn mock(args: &MockArgs, purpose: Purpose, cluster: &ClusterUid) -> Made {

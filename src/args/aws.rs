@@ -4,7 +4,7 @@
 use std::{str::FromStr, time::Duration};
 
 use clap::{ArgAction, Args, Subcommand};
-use roadstead_aws::{Category, Scheme, TargetType};
+use roadstead_aws::{RaisedLimit, Scheme, TargetType};
 use roadstead_core::PortNumber;
 
 use super::{duration, non_empty, positive};
@@ -83,8 +83,8 @@ pub struct AwsArgs {
         default_value = "30000-32767"
     )]
     pub aws_node_port_range: PortRange,
-    /// A limit of AWS's API that was raised for this account: CALLS=BURST/PER-SECOND, for example
-    /// register=40/8; may be repeated. A wrong CALLS is answered with those there are
+    /// A limit of AWS's API that was raised for this account: CATEGORY=BURST/PER-SECOND, for example register=40/8; may be
+    /// repeated. A wrong CATEGORY is answered with those there are
     #[arg(
         long = "aws-limit",
         value_name = "LIMIT",
@@ -92,7 +92,7 @@ pub struct AwsArgs {
         hide_env_values = true,
         value_delimiter = ','
     )]
-    pub aws_limits: Vec<Limit>,
+    pub aws_limits: Vec<RaisedLimit>,
     /// How long a replaced load balancer still serves after the new one's name was published
     #[arg(long, value_name = "DURATION", env = "ROADSTEAD_AWS_REPLACEMENT_GRACE", hide_env_values = true, default_value = "5m", value_parser = duration)]
     pub aws_replacement_grace: Duration,
@@ -127,17 +127,6 @@ pub struct PortRange {
     pub first: PortNumber,
     /// The highest.
     pub last: PortNumber,
-}
-
-/// What AWS grants this account, other than AWS documents.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Limit {
-    /// To which calls.
-    pub category: Category,
-    /// How many calls may come at once.
-    pub burst: u32,
-    /// How many are added a second.
-    pub per_second: f64,
 }
 
 // === impl Tag ===
@@ -183,37 +172,6 @@ impl FromStr for PortRange {
     }
 }
 
-// === impl Limit ===
-
-impl FromStr for Limit {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (calls, limit) = text.split_once('=').unwrap_or((text, ""));
-        let category = Category::ALL
-            .into_iter()
-            .find(|category| category.label() == calls)
-            .ok_or_else(|| {
-                let known = Category::ALL.map(Category::label).join(", ");
-                format!("{calls:?} is no kind of calls that AWS limits; there are {known}")
-            })?;
-        let parsed = || {
-            let (burst, per_second) = limit.split_once('/')?;
-            let per_second: f64 = per_second.parse().ok()?;
-            let usable = per_second.is_finite() && per_second > 0.0;
-            let burst = burst.parse().ok().filter(|burst| *burst > 0)?;
-            usable.then_some(Self {
-                category,
-                burst,
-                per_second,
-            })
-        };
-        parsed().ok_or_else(|| {
-            format!("{text:?} is no limit; write CALLS=BURST/PER-SECOND, for example register=40/8")
-        })
-    }
-}
-
 fn vpc(text: &str) -> Result<String, String> {
     id(text, "vpc-")
 }
@@ -255,28 +213,11 @@ mod tests {
     }
 
     #[test]
-    fn ranges_and_limits_are_read_or_explained() {
+    fn a_range_is_read_or_explained() {
         let range: PortRange = "30000-32767".parse().unwrap();
         assert_eq!((range.first.get(), range.last.get()), (30_000, 32_767));
         for bad in ["", "0-1", "9-8", "1-65536", "a-b"] {
             assert!(bad.parse::<PortRange>().is_err(), "{bad:?}");
-        }
-        let limit: Limit = "create=20/0.4".parse().unwrap();
-        assert_eq!(
-            (limit.burst, limit.per_second.to_string().as_str()),
-            (20, "0.4")
-        );
-        for bad in [
-            "",
-            "create",
-            "create=1",
-            "create=0/1",
-            "create=1/0",
-            "create=1/nan",
-            "=1/1",
-            "all=1/1",
-        ] {
-            assert!(bad.parse::<Limit>().is_err(), "{bad:?}");
         }
     }
 }

@@ -12,7 +12,7 @@ mod aws;
 mod provider;
 
 #[cfg(feature = "aws")]
-pub use self::aws::{AwsArgs, AwsCommand, Limit, PortRange, Tag};
+pub use self::aws::{AwsArgs, AwsCommand, PortRange, Tag};
 #[cfg(feature = "mock")]
 pub use self::provider::MockArgs;
 pub use self::provider::{ProviderArgs, ProviderKind};
