@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use roadstead::{metrics::Metrics, service::request::request};
+use roadstead_aws::AwsMetrics;
 use roadstead_core::{ClusterUid, Guarded, LoadBalancerId, LoadBalancerProvider as _, OwnerUid};
 use roadstead_mock::{Cloud, MockProvider, NAME, Settings};
 use roadstead_testbed::service;
@@ -23,6 +24,9 @@ async fn touched() -> Result<Metrics> {
     metrics.load_balancers([((NAME, "Programmed".to_owned()), 1)]);
     metrics.orphans(NAME, 0);
     metrics.orphan_released(NAME);
+    let aws = AwsMetrics::default();
+    metrics.add(|registry| aws.register(registry));
+    aws.measure_each_once();
     let settings = Settings {
         failures: "unavailable=1".parse().map_err(anyhow::Error::msg)?,
         ..Settings::default()

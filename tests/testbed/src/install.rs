@@ -96,6 +96,64 @@ pub async fn helm() -> Result<PathBuf> {
     .await
 }
 
+/// `OpenTofu`, which reads what Terraform reads: to format, validate and test it.
+///
+/// # Guarantees and errors
+/// Those of [`control_plane`].
+pub async fn tofu() -> Result<PathBuf> {
+    run(|| {
+        Recipe {
+            name: "tofu",
+            dir: crate_dir().join("terraform/tofu"),
+            package: "github.com/opentofu/opentofu/cmd/tofu",
+            ldflags: "-s -w".to_owned(),
+            own_sources: false,
+            takes: "about 2 minutes on 2 cores",
+        }
+        .binary()
+    })
+    .await
+}
+
+/// The linter of Terraform's language.
+///
+/// # Guarantees and errors
+/// Those of [`control_plane`].
+pub async fn tflint() -> Result<PathBuf> {
+    run(|| {
+        Recipe {
+            name: "tflint",
+            dir: crate_dir().join("terraform/tflint"),
+            package: "github.com/terraform-linters/tflint",
+            ldflags: "-s -w".to_owned(),
+            own_sources: false,
+            takes: "about a minute on 2 cores",
+        }
+        .binary()
+    })
+    .await
+}
+
+/// A provider of Terraform that knows schemas and nothing else. It is the one that its file is named after:
+/// `terraform-provider-aws`.
+///
+/// # Guarantees and errors
+/// Those of [`control_plane`].
+pub async fn terraform_provider() -> Result<PathBuf> {
+    run(|| {
+        Recipe {
+            name: "terraform-provider",
+            dir: crate_dir().join("terraform/provider"),
+            package: ".",
+            ldflags: "-s -w".to_owned(),
+            own_sources: true,
+            takes: "about 20 seconds on 2 cores",
+        }
+        .binary()
+    })
+    .await
+}
+
 /// The Python that has LocalStack's packages; its folder also has room for caches.
 ///
 /// # Guarantees
@@ -157,8 +215,9 @@ impl Recipe {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            let source = path.extension().is_some_and(|extension| extension == "go")
-                && !name.ends_with("_test.go");
+            // JSON may be embedded.
+            let compiled = |extension| extension == "go" || extension == "json";
+            let source = path.extension().is_some_and(compiled) && !name.ends_with("_test.go");
             if ["go.mod", "go.sum"].contains(&name.as_str()) || (self.own_sources && source) {
                 let content =
                     fs::read(&path).with_context(|| format!("reading {}", path.display()))?;

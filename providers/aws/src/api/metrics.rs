@@ -85,6 +85,14 @@ impl AwsMetrics {
         );
     }
 
+    /// Measures each once, for whoever asks for their names: what was never measured is not exposed.
+    #[doc(hidden)]
+    pub fn measure_each_once(&self) {
+        self.called(Action::DescribeVpcs, "ok", Duration::ZERO);
+        self.waited(Category::Ec2Describe, Priority::Check, Duration::ZERO);
+        self.throttled(Action::DescribeVpcs);
+    }
+
     pub(super) fn called(&self, action: Action, result: &'static str, took: Duration) {
         let action = action.as_str();
         self.calls
