@@ -1,6 +1,9 @@
 //! How is one thing asked of AWS once, however many want to know it? Answers kept for a stated time, and calls that are joined.
 //! It knows nothing of what it keeps.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{HashMap, HashSet},
     fmt,

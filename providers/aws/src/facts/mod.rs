@@ -7,6 +7,10 @@ mod failure;
 mod groups;
 mod nodes;
 mod subnets;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) mod world;
 
 use std::{
     collections::{BTreeSet, HashMap},

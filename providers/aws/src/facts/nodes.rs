@@ -130,10 +130,10 @@ impl Problem {
         let who = named(nodes);
         let (groups, tagged) = match self {
             Self::Unknown => {
-                return format!("EC2 knows no instance {who}, which nodes claim to be");
+                return format!("EC2 does not know the instances that nodes say they are: {who}");
             }
             Self::NotRunning => {
-                return format!("not running, without a network interface: the instance {who}");
+                return format!("instances without a network interface, not running: {who}");
             }
             Self::Ambiguous { groups, tagged } => (groups, tagged),
         };
@@ -151,7 +151,110 @@ impl Problem {
             ),
         };
         format!(
-            "load balancers may not reach the instance {who}: its network interface {found}; tag exactly one, or name the nodes' group with --aws-node-security-group"
+            "load balancers may not reach {who}: the network interface {found}; tag exactly one, or name the nodes' group with --aws-node-security-group"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_ec2_instance_is_one() {
+        for (provider_id, expected) in [
+            (
+                "aws:///us-east-1a/i-0123456789abcdef0",
+                Some("i-0123456789abcdef0"),
+            ),
+            ("aws:////i-0123456789abcdef0", Some("i-0123456789abcdef0")),
+            ("aws://us-east-1a/i-01234567", Some("i-01234567")),
+            ("aws:///i-01234567", Some("i-01234567")),
+            ("i-01234567", Some("i-01234567")),
+            (
+                "aws:///us-east-1a/5595dd0a-b1c2/fargate-ip-10-0-0-1.ec2.internal",
+                None,
+            ),
+            ("eks-hybrid:///eu-central-1/prod/mi-0123456789abcdef0", None),
+            ("gce://project/zone/i-01234567", None),
+            ("aws:///us-east-1a/i-", None),
+            ("aws:///us-east-1a/i-web", None),
+            ("aws:///us-east-1a/", None),
+            ("", None),
+        ] {
+            let found = instance_id(&ProviderId(provider_id.into()));
+            assert_eq!(
+                found.as_ref().map(InstanceId::as_str),
+                expected,
+                "{provider_id}"
+            );
+        }
+    }
+
+    fn groups(ids: &[&str]) -> BTreeSet<GroupId> {
+        ids.iter().map(|id| GroupId::new(*id)).collect()
+    }
+
+    #[test]
+    fn a_nodes_group_is_its_only_one_or_the_only_one_tagged_for_the_cluster() {
+        let tag = |key: &str| BTreeMap::from([(format!("{CLUSTER_TAG}{key}"), "owned".to_owned())]);
+        let tags = BTreeMap::from([
+            (GroupId::new("sg-prod"), tag("prod")),
+            (GroupId::new("sg-test"), tag("test")),
+            (GroupId::new("sg-other"), BTreeMap::new()),
+        ]);
+        let ambiguous = |all: &[&str], tagged: &[&str]| {
+            Err(Problem::Ambiguous {
+                groups: groups(all),
+                tagged: tagged.iter().map(|id| GroupId::new(*id)).collect(),
+            })
+        };
+        let (prod, nameless) = (Some("prod"), None);
+        for (has, cluster_name, expected) in [
+            (&["sg-other"][..], prod, Ok(groups(&["sg-other"]))),
+            (&["sg-prod", "sg-other"], prod, Ok(groups(&["sg-prod"]))),
+            (&["sg-prod", "sg-test"], prod, Ok(groups(&["sg-prod"]))),
+            (&["sg-test", "sg-other"], nameless, Ok(groups(&["sg-test"]))),
+            (
+                &["sg-test", "sg-other"],
+                prod,
+                ambiguous(&["sg-other", "sg-test"], &[]),
+            ),
+            (
+                &["sg-prod", "sg-test"],
+                nameless,
+                ambiguous(&["sg-prod", "sg-test"], &["sg-prod", "sg-test"]),
+            ),
+            (&[], prod, ambiguous(&[], &[])),
+        ] {
+            let instance = InstanceSeen {
+                id: "i-1".into(),
+                vpc: None,
+                zone: None,
+                running: true,
+                interfaces: vec![InterfaceSeen {
+                    id: "eni-1".to_owned(),
+                    groups: groups(has),
+                }],
+            };
+            let wish = NodeWish {
+                cluster_name,
+                pods: false,
+            };
+            let found = node_groups(&instance, |group| tags.get(group), wish);
+            assert_eq!(found, expected, "{has:?} {cluster_name:?}");
+        }
+    }
+
+    #[test]
+    fn a_thousand_nodes_of_one_problem_are_one_sentence() {
+        let problem = || Problem::Ambiguous {
+            groups: groups(&["sg-a", "sg-b"]),
+            tagged: Vec::new(),
+        };
+        let problems: Vec<_> = (0..1000)
+            .map(|n| (InstanceId::new(format!("i-{n}")), problem()))
+            .collect();
+        insta::assert_yaml_snapshot!(tell(&problems, None), @r#"- "load balancers may not reach i-0, i-1, i-2 and 997 more: the network interface has the security groups sg-a, sg-b, none of them with the tag kubernetes.io/cluster/<name>; tag exactly one, or name the nodes' group with --aws-node-security-group""#);
     }
 }

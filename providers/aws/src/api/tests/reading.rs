@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 
 use super::{
-    super::{ec2::GroupFilter, elb::Which},
+    super::{
+        ec2::{Admission, GroupFilter},
+        elb::Which,
+    },
     aws::{Answer, Asked, Aws},
 };
 use crate::{
     ids::{Arn, InstanceId, VpcId},
-    seen::{TargetState, ZoneType},
+    seen::{Rule, RuleProtocol, RuleSource, TargetState, ZoneType},
 };
 
 const LOAD_BALANCER: &str = "
@@ -309,5 +312,35 @@ async fn a_security_group_has_one_rule_a_source() {
     assert_eq!(
         aws.asked_once()["Filter.1.Name"],
         "tag:roadstead.dev/cluster"
+    );
+}
+
+#[tokio::test]
+async fn who_lets_a_group_in_is_told_with_what_stands_beside_each_rule() {
+    let groups = "<securityGroupInfo><item><groupId>sg-node</groupId><groupName>node</groupName><ipPermissions><item><ipProtocol>tcp</ipProtocol><fromPort>30000</fromPort><toPort>32767</toPort><groups><item><groupId>sg-lb</groupId><description>ours</description></item><item><groupId>sg-other</groupId></item></groups><ipRanges><item><cidrIp>10.0.0.0/8</cidrIp></item></ipRanges></item><item><ipProtocol>-1</ipProtocol><groups><item><groupId>sg-lb</groupId></item></groups></item></ipPermissions></item></securityGroupInfo>";
+    let aws = Aws::that([Answer::ec2("DescribeSecurityGroups", groups)]).await;
+    let found = aws.calls().await.admissions(&"sg-lb".into()).await.unwrap();
+    let rule = |protocol, from, to| Rule {
+        protocol,
+        from,
+        to,
+        source: RuleSource::Group("sg-lb".into()),
+    };
+    let admission = |rule, description: Option<&str>| Admission {
+        group: "sg-node".into(),
+        rule,
+        description: description.map(ToOwned::to_owned),
+    };
+    assert_eq!(
+        found,
+        [
+            admission(rule(RuleProtocol::Tcp, 30000, 32767), Some("ours")),
+            admission(rule(RuleProtocol::Other("-1".to_owned()), -1, -1), None),
+        ]
+    );
+    let asked = aws.asked_once();
+    assert_eq!(
+        (&*asked["Filter.1.Name"], &*asked["Filter.1.Value.1"]),
+        ("ip-permission.group-id", "sg-lb")
     );
 }
