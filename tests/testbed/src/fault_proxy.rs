@@ -14,6 +14,7 @@ mod script;
 mod serve;
 mod shared;
 mod upstream;
+mod visibility;
 
 #[cfg(test)]
 mod tests;
@@ -177,6 +178,13 @@ impl FaultProxy {
     /// off again. What is refused so, no rule and no hold sees.
     pub fn limit(&self, limits: Option<Limits>) {
         self.behaviour().buckets = limits.map(Buckets::new);
+    }
+
+    /// Hides every load balancer, target group, listener and security group that is made from now on: for so long after
+    /// its creation lists leave it out and calls that name it are answered that there is none. Zero ends that and shows
+    /// what is hidden. Answers of the tagging API are left as they are.
+    pub fn hide_new(&self, delay: Duration) {
+        self.behaviour().visibility.set(delay);
     }
 
     /// Adds a rule. Of several rules that strike a call, the first one decides.

@@ -73,6 +73,15 @@ pub(super) fn throttling(service: AwsService, number: u64) -> Reply {
     refusal(service, code, message, number)
 }
 
+/// What a call names does not exist.
+pub(super) fn absence(service: AwsService, code: &str, named: &str, number: u64) -> Reply {
+    let message = match service {
+        AwsService::Ec2 => format!("The security group '{named}' does not exist"),
+        _ => format!("One or more of '{named}' not found"),
+    };
+    refusal(service, code, &message, number)
+}
+
 /// No policy allows a call.
 ///
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>

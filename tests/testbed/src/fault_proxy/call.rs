@@ -77,7 +77,12 @@ pub enum Fate {
     /// It was held and then dropped: the caller got no answer.
     Dropped,
     /// It named what is not visible yet: it was refused.
-    Unseen,
+    Unseen {
+        /// As in `LoadBalancerNotFound`.
+        code: &'static str,
+        /// What it named: an id or a name.
+        named: String,
+    },
     /// The upstream did not answer, for this reason; the caller was cut off.
     Unreachable(String),
 }

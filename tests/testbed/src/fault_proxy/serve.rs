@@ -96,18 +96,7 @@ async fn carry(shared: &Shared, head: Parts, body: Bytes) -> Outcome {
     shared
         .log
         .note(call.number, |entry| entry.fate = decision.fate.clone());
-    let fault = match decision.fate {
-        Fate::Throttled => {
-            return reply(
-                shared,
-                &call,
-                answers::throttling(call.service, call.number),
-            );
-        }
-        Fate::Faulted(fault) => Some(fault),
-        Fate::Passed | Fate::Dropped | Fate::Unseen | Fate::Unreachable(_) => None,
-    };
-    if let Some(outcome) = refuse(shared, &call, fault.as_ref()) {
+    if let Some(outcome) = refuse(shared, &call, &decision.fate) {
         return outcome;
     }
     let pass = if call.mutates() {
@@ -133,27 +122,32 @@ async fn carry(shared: &Shared, head: Parts, body: Bytes) -> Outcome {
     let Some(answered) = forwarded else {
         return Outcome::Cut;
     };
-    match fault {
-        Some(Fault::CutAfter) => Outcome::Cut,
-        Some(Fault::HangAfter) => Outcome::Silence,
-        Some(Fault::StatusAfter(status)) => reply(shared, &call, bare(status)),
+    match decision.fate {
+        Fate::Faulted(Fault::CutAfter) => Outcome::Cut,
+        Fate::Faulted(Fault::HangAfter) => Outcome::Silence,
+        Fate::Faulted(Fault::StatusAfter(status)) => reply(shared, &call, bare(status)),
         _ => reply(shared, &call, answered),
     }
 }
 
-/// What a caller gets of a call that is not forwarded because of `fault`.
-fn refuse(shared: &Shared, call: &Call, fault: Option<&Fault>) -> Option<Outcome> {
-    let number = call.number;
-    let refusal = match fault? {
-        Fault::Error { code, message } => answers::refusal(call.service, code, message, number),
-        Fault::Throttled => answers::throttling(call.service, number),
-        Fault::Denied => answers::denial(call.operation(), number),
-        Fault::Status(status) => bare(*status),
-        Fault::Cut => return Some(Outcome::Cut),
-        Fault::Hang => return Some(Outcome::Silence),
-        Fault::CutAfter | Fault::StatusAfter(_) | Fault::HangAfter | Fault::Delay(_) => {
-            return None;
-        }
+/// What a caller gets of a call that is not to be forwarded.
+fn refuse(shared: &Shared, call: &Call, fate: &Fate) -> Option<Outcome> {
+    let (service, number) = (call.service, call.number);
+    let refusal = match fate {
+        Fate::Passed | Fate::Dropped | Fate::Unreachable(_) => return None,
+        Fate::Throttled => answers::throttling(service, number),
+        Fate::Unseen { code, named } => answers::absence(service, code, named, number),
+        Fate::Faulted(fault) => match fault {
+            Fault::Error { code, message } => answers::refusal(service, code, message, number),
+            Fault::Throttled => answers::throttling(service, number),
+            Fault::Denied => answers::denial(call.operation(), number),
+            Fault::Status(status) => bare(*status),
+            Fault::Cut => return Some(Outcome::Cut),
+            Fault::Hang => return Some(Outcome::Silence),
+            Fault::CutAfter | Fault::StatusAfter(_) | Fault::HangAfter | Fault::Delay(_) => {
+                return None;
+            }
+        },
     };
     Some(reply(shared, call, refusal))
 }
@@ -178,7 +172,7 @@ fn reply(shared: &Shared, call: &Call, reply: Reply) -> Outcome {
     Outcome::Reply(reply)
 }
 
-/// What the upstream answers; `None` if it did not.
+/// What is to be seen of the upstream's answer; `None` if there was none.
 async fn forward(shared: &Shared, call: &Call, head: Parts, body: Bytes) -> Option<Reply> {
     shared.record(call);
     let asked = shared.upstream.ask(head, body).await;
@@ -187,11 +181,12 @@ async fn forward(shared: &Shared, call: &Call, head: Parts, body: Bytes) -> Opti
         Ok(reply) => Ok(Answer::read(at, reply.status(), reply.body().clone())),
         Err(error) => Err(format!("{error:#}")),
     };
+    let seen = asked.ok().map(|reply| shared.filter(at, call, reply));
     shared.log.note(call.number, |entry| match noted {
         Ok(answer) => entry.upstream = Some(answer),
         Err(error) => entry.fate = Fate::Unreachable(error),
     });
-    asked.ok()
+    seen
 }
 
 // === impl CutOff ===

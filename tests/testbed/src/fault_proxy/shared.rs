@@ -8,9 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 
 use super::{
+    answers::Reply,
     call::{Call, Fate},
     hold::Gate,
     limits::Buckets,
@@ -18,6 +19,7 @@ use super::{
     recorder::Recorder,
     script::Script,
     upstream::Upstream,
+    visibility::Visibility,
 };
 
 /// What the proxy and the calls on their way share.
@@ -39,6 +41,7 @@ pub(super) struct Behaviour {
     /// AWS's limits, if they are enforced.
     pub(super) buckets: Option<Buckets>,
     pub(super) script: Script,
+    pub(super) visibility: Visibility,
 }
 
 /// What is to become of a call.
@@ -73,6 +76,19 @@ impl Shared {
         lock(&self.behaviour).decide(call)
     }
 
+    /// What is visible of the upstream's answer to a call.
+    pub(super) fn filter(&self, now: Instant, call: &Call, reply: Reply) -> Reply {
+        if !reply.status().is_success() {
+            return reply;
+        }
+        let visibility = &mut lock(&self.behaviour).visibility;
+        if call.mutates() {
+            visibility.note(now, call, reply.body());
+            return reply;
+        }
+        reply.map(|body| visibility.filter(now, body))
+    }
+
     pub(super) fn record(&self, call: &Call) {
         if let Some(recorder) = &mut *lock(&self.recorder)
             && let Some(prefix) = call.service.iam_prefix()
@@ -96,9 +112,14 @@ impl Behaviour {
             };
         }
         let verdict = self.script.judge(operation);
+        let unseen = self.visibility.refuses(call.received, call);
         Decision {
             delay: *latency + verdict.delay,
-            fate: verdict.fault.map_or(Fate::Passed, Fate::Faulted),
+            fate: match (verdict.fault, unseen) {
+                (Some(fault), _) => Fate::Faulted(fault),
+                (None, Some((code, named))) => Fate::Unseen { code, named },
+                (None, None) => Fate::Passed,
+            },
         }
     }
 }

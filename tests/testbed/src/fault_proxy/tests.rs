@@ -398,6 +398,32 @@ fn call_of(action: &str) -> Call {
 }
 
 #[tokio::test]
+async fn what_is_new_is_hidden_until_it_is_shown() {
+    let (aws, proxy, caller) = bed().await;
+    proxy.hide_new(Duration::from_hours(1));
+    let make = "Action=CreateSecurityGroup&GroupName=web<item><groupId>sg-1</groupId></item>";
+    assert_eq!(caller.ec2(make).await.unwrap(), ok(make));
+    let name = "Action=DescribeSecurityGroups&GroupId.1=sg-1";
+    let (status, body) = caller.ec2(name).await.unwrap();
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(
+        body.contains("<Code>InvalidGroup.NotFound</Code>"),
+        "{body}"
+    );
+    let list = "Action=DescribeSecurityGroups&X=<item><groupId>sg-1</groupId></item>";
+    let less = "Action=DescribeSecurityGroups&X=";
+    assert_eq!(caller.ec2(list).await.unwrap(), ok(less));
+    let listed = proxy.calls()[2].clone();
+    assert_eq!(listed.upstream.unwrap().text(), ok(list).1);
+    assert_eq!(listed.answer.unwrap().text(), ok(less).1);
+
+    proxy.hide_new(Duration::ZERO);
+    assert_eq!(caller.ec2(list).await.unwrap(), ok(list));
+    assert_eq!(caller.ec2(name).await.unwrap(), ok(name));
+    assert_eq!(aws.bodies(), [make, list, list, name]);
+}
+
+#[tokio::test]
 async fn a_throttled_call_says_so_and_is_seen_by_no_rule() {
     let (aws, proxy, caller) = bed().await;
     let limits = Limits::documented().faster(1e-6);
