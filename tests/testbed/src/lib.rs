@@ -10,6 +10,7 @@ pub mod control_plane;
 pub mod events;
 pub mod fault_proxy;
 mod http;
+pub mod iam;
 pub mod install;
 pub mod kubeconfig;
 pub mod localstack;
