@@ -83,7 +83,7 @@ pub async fn start(
 fn name(kind: ProviderKind) -> ProviderName {
     match kind {
         #[cfg(feature = "aws")]
-        ProviderKind::Aws => roadstead_aws::PROVIDER,
+        ProviderKind::Aws => roadstead_aws::NAME,
         #[cfg(feature = "mock")]
         ProviderKind::Mock => roadstead_mock::NAME,
     }

@@ -99,9 +99,15 @@ pub struct AwsArgs {
     /// How often AWS is asked how targets fare, when nothing changes
     #[arg(long, value_name = "DURATION", env = "ROADSTEAD_AWS_HEALTH_INTERVAL", hide_env_values = true, default_value = "1m", value_parser = positive)]
     pub aws_health_interval: Duration,
+    /// How often a Service is compared with what AWS lists, at a resync
+    #[arg(long, value_name = "DURATION", env = "ROADSTEAD_AWS_CHECK_INTERVAL", hide_env_values = true, default_value = "7m", value_parser = duration)]
+    pub aws_check_interval: Duration,
     /// How often everything is compared with AWS, not only what a resync looks at
     #[arg(long, value_name = "DURATION", env = "ROADSTEAD_AWS_DEEP_CHECK_INTERVAL", hide_env_values = true, default_value = "1h", value_parser = positive)]
     pub aws_deep_check_interval: Duration,
+    /// How long the take-over of a load balancer (roadstead.dev/adopt) is announced on the Service before it is done
+    #[arg(long, value_name = "DURATION", env = "ROADSTEAD_AWS_ADOPTION_NOTICE", hide_env_values = true, default_value = "30s", value_parser = duration)]
+    pub aws_adoption_notice: Duration,
 }
 
 /// What there is about AWS alone.

@@ -279,6 +279,35 @@ impl<T: fmt::Display> fmt::Display for Word<T> {
     }
 }
 
+// === impl LoadBalancerState ===
+
+impl LoadBalancerState {
+    /// Whether it takes clients.
+    pub(crate) fn is_active(&self) -> bool {
+        match self {
+            Self::Active | Self::ActiveImpaired => true,
+            Self::Provisioning | Self::Failed(_) => false,
+        }
+    }
+}
+
+// === impl TargetState ===
+
+impl TargetState {
+    /// The state in a word.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Initial => "initial",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Unused => "unused",
+            Self::Draining => "draining",
+            Self::Unavailable => "unavailable",
+            Self::UnhealthyDraining => "unhealthy.draining",
+        }
+    }
+}
+
 // === impl RuleProtocol ===
 
 impl RuleProtocol {
@@ -302,6 +331,12 @@ impl RuleProtocol {
             "icmpv6" => Self::Icmpv6,
             other => Self::Other(other.to_owned()),
         }
+    }
+}
+
+impl fmt::Display for RuleProtocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

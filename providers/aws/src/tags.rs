@@ -38,11 +38,16 @@ const MAX_VALUE: usize = 255;
 /// What AWS keeps for itself, in any mixture of cases.
 const RESERVED: &str = "aws:";
 
+/// The tags of one object.
+pub(crate) type Tags = BTreeMap<String, String>;
+
 /// What an object of ours is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Role {
     /// The load balancer.
     LoadBalancer,
+    /// A listener of one.
+    Listener,
     /// A target group.
     TargetGroup,
     /// The security group of one load balancer: who may connect.
@@ -75,8 +80,9 @@ pub(crate) struct Marks {
 // === impl Role ===
 
 impl Role {
-    const ALL: [Self; 4] = [
+    const ALL: [Self; 5] = [
         Self::LoadBalancer,
+        Self::Listener,
         Self::TargetGroup,
         Self::FrontendGroup,
         Self::BackendGroup,
@@ -86,6 +92,7 @@ impl Role {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::LoadBalancer => "load-balancer",
+            Self::Listener => "listener",
             Self::TargetGroup => "target-group",
             Self::FrontendGroup => "frontend-group",
             Self::BackendGroup => "backend-group",

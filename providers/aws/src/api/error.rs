@@ -8,7 +8,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use roadstead_core::ErrorKind;
 
 use super::{actions::Action, codes, message};
-use crate::PROVIDER;
+use crate::NAME;
 
 /// `Result` with this module's [`Error`].
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -223,7 +223,7 @@ impl Error {
             format!("{what}: {self}; {advice}")
         };
         let retry_after = self.retry_after;
-        let error = roadstead_core::Error::new(self.kind, PROVIDER, message).with_source(self);
+        let error = roadstead_core::Error::new(self.kind, NAME, message).with_source(self);
         match retry_after {
             Some(after) => error.with_retry_after(after),
             None => error,

@@ -26,6 +26,11 @@ use tokio::{sync::OnceCell, time::Instant};
 
 pub(crate) use self::{
     actions::Action,
+    ec2::GroupFilter,
+    elb::{
+        ListenerSettings, NewListener, NewLoadBalancer, NewTargetGroup, SubnetMapping, TargetRef,
+        Which,
+    },
     error::{Error, Result},
 };
 pub use self::{
@@ -91,7 +96,7 @@ impl Api {
         Ok(Self::new(settings, &connect::connect().await?))
     }
 
-    fn new(settings: &ApiSettings, config: &SdkConfig) -> Self {
+    pub(crate) fn new(settings: &ApiSettings, config: &SdkConfig) -> Self {
         let ApiSettings { limits, metrics } = settings;
         Self(Arc::new(Shared {
             elb: aws_sdk_elasticloadbalancingv2::Client::new(config),

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use roadstead_core::{Error, ErrorKind, Retry};
 
-use crate::{PROVIDER, api};
+use crate::{NAME, api};
 
 /// A failure that several Services may get: the same call was for all of them.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ impl Failure {
 
     /// What was looked up does not do; `message` says why and what the user can do.
     pub(crate) fn refused(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Arc::new(Error::new(kind, PROVIDER, message)))
+        Self(Arc::new(Error::new(kind, NAME, message)))
     }
 }
 
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn everybody_who_waited_gets_the_whole_failure() {
-        let error = Error::new(ErrorKind::Throttled, PROVIDER, "reading the subnets")
+        let error = Error::new(ErrorKind::Throttled, NAME, "reading the subnets")
             .with_retry_after(Duration::from_secs(3))
             .with_source(std::io::Error::other("Rate exceeded"));
         let first = Failure(Arc::new(error));

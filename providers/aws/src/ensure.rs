@@ -1,0 +1,383 @@
+//! How does a Service come to what it asks for? Look, plan, apply, and look whether anything is left.
+
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use futures::future::try_join_all;
+use roadstead_core::{Address, Ensured, Host, LoadBalancer, Outcome, Plan, Result};
+use tokio::time::Instant;
+
+use crate::{
+    api::{Calls, Priority},
+    apply::{Apply, Failure},
+    desired::Desired,
+    details::{self, Depth},
+    health,
+    look::{Wish, instances},
+    mirror::Checked,
+    observed::Observed,
+    plan::{Course, Situation, attributes, current, plan},
+    provider::AwsProvider,
+    shared::SharedReady,
+};
+
+/// So often a course is followed by another before the rest is left to the next call.
+const ROUNDS: usize = 6;
+/// So often what exists may turn out to be other than thought.
+const SURPRISES: usize = 2;
+/// A listing that is younger will do for a comparison.
+const FRESH: Duration = Duration::from_mins(2);
+
+/// What a look showed.
+#[derive(Debug)]
+pub(crate) struct Looked {
+    pub(crate) desired: Desired,
+    pub(crate) observed: Observed,
+    pub(crate) course: Course,
+    /// As long as it is held, the group that all share does not go.
+    shared: Option<SharedReady>,
+}
+
+/// What was done in one call.
+#[derive(Debug, Default)]
+struct Done {
+    plan: Plan,
+    notes: Mutex<Vec<String>>,
+    repaired: bool,
+}
+
+impl AwsProvider {
+    pub(crate) async fn converge(&self, want: &LoadBalancer) -> Result<Ensured> {
+        let wish = self.wish(want)?;
+        let calls = self.api.calls(Priority::Serve);
+        self.know(&calls, &wish, Priority::Serve).await?;
+        if let Some(announced) = self.adopt(&calls, &wish).await? {
+            return Ok(announced);
+        }
+        let mut done = Done::default();
+        let mut looked = self.settle(&calls, &wish, &mut done).await?;
+        if done.plan.is_empty() && self.check(&wish).await? {
+            done.repaired = true;
+            looked = self.settle(&calls, &wish, &mut done).await?;
+        }
+        if self.poll_health(&wish, &looked, &done).await? {
+            looked = self.settle(&calls, &wish, &mut done).await?;
+        }
+        Ok(self.answer(&wish, looked, done))
+    }
+
+    /// Lists what exists if that was never done, or if a call for this Service ended without an answer.
+    pub(crate) async fn know(
+        &self,
+        _calls: &Calls,
+        wish: &Wish<'_>,
+        priority: Priority,
+    ) -> Result<()> {
+        let owner = &wish.want.id.owner;
+        if let Some(ago) = self.mirror.doubted(owner) {
+            let after = Instant::now().checked_sub(ago);
+            self.look_anew(owner, after.unwrap_or_else(Instant::now), priority)
+                .await?;
+        } else if self.mirror.listed().is_none() {
+            self.refresh.since(Instant::now(), priority, false).await?;
+        }
+        Ok(())
+    }
+
+    /// Follows courses until nothing is left to do now.
+    async fn settle(&self, calls: &Calls, wish: &Wish<'_>, done: &mut Done) -> Result<Looked> {
+        let mut surprises = 0;
+        for _ in 0..ROUNDS {
+            let mut looked = match self.look(calls, wish).await {
+                Ok(looked) => looked,
+                Err(failure) => {
+                    self.surprised(wish, failure, &mut surprises).await?;
+                    continue;
+                }
+            };
+            if let Some(shared) = &mut looked.shared {
+                done.plan.steps.append(&mut shared.done);
+            }
+            if looked.course.is_empty() {
+                return Ok(looked);
+            }
+            let apply = Apply {
+                calls,
+                mirror: &self.mirror,
+                desired: &looked.desired,
+                situation: &self.situation(wish),
+                backend: looked.observed.backend.clone(),
+                notes: &done.notes,
+            };
+            let applied = apply.run(&looked.course).await;
+            done.plan.steps.extend(applied.done.steps);
+            match applied.failure {
+                None => {}
+                Some(failure) => self.surprised(wish, failure, &mut surprises).await?,
+            }
+        }
+        Ok(self.look(calls, wish).await?)
+    }
+
+    /// What exists is other than thought: it is listed anew, unless that was tried before.
+    async fn surprised(
+        &self,
+        wish: &Wish<'_>,
+        failure: Failure,
+        surprises: &mut usize,
+    ) -> Result<()> {
+        if !failure.surprised || *surprises >= SURPRISES {
+            return Err(failure.error);
+        }
+        *surprises += 1;
+        self.shared.forget();
+        self.look_anew(&wish.want.id.owner, Instant::now(), Priority::Serve)
+            .await
+    }
+
+    /// Compares what is wanted with what exists.
+    pub(crate) async fn look(&self, calls: &Calls, wish: &Wish<'_>) -> Result<Looked, Failure> {
+        let mut observed = self.mirror.observe(&wish.want.id);
+        let mut desired = self.desired(calls, wish, &observed).await?;
+        let mut shared = None;
+        let needs = self.needs(wish);
+        // Something that names its Service is made first: whatever is left behind is found by it.
+        let first = needs.is_some() && observed.is_empty();
+        if let Some(needs) = needs.filter(|_| !first) {
+            let ready = self
+                .shared
+                .ensure(
+                    calls,
+                    &desired.load_balancer.vpc,
+                    &instances(&wish.want.targets),
+                    &needs,
+                )
+                .await?;
+            observed.backend = Some(ready.backend.clone());
+            desired.notes.extend(ready.notes.iter().cloned());
+            shared = Some(ready);
+        }
+        self.read_details(wish, &desired, &observed).await?;
+        let backend = observed.backend.take();
+        observed = Observed {
+            backend,
+            ..self.mirror.observe(&wish.want.id)
+        };
+        let mut course = plan(&desired, &observed, &self.situation(wish));
+        if first {
+            course.begin_only();
+        }
+        Ok(Looked {
+            desired,
+            observed,
+            course,
+            shared,
+        })
+    }
+
+    /// Reads what lists do not show, as far as a mark does not say that it is as asked.
+    pub(crate) async fn read_details(
+        &self,
+        wish: &Wish<'_>,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Result<(), Failure> {
+        // Whoever has an address already can wait a little.
+        let calls = self.api.calls(if wish.published.is_empty() {
+            Priority::Serve
+        } else {
+            Priority::Check
+        });
+        let noted = current(desired, observed).is_some_and(|there| {
+            there.marks.settings.as_deref() == Some(attributes::fingerprint(desired).as_str())
+        });
+        let depth = if noted { Depth::Light } else { Depth::Deep };
+        details::read(&calls, &self.mirror, observed, depth).await?;
+        if desired.load_balancer.capacity.is_some() && depth == Depth::Deep {
+            details::read_capacity(&calls, &self.mirror, observed).await?;
+        }
+        Ok(())
+    }
+
+    /// Compares with a listing, or with everything, if that is due; true if something new may be known.
+    async fn check(&self, wish: &Wish<'_>) -> Result<bool> {
+        let owner = &wish.want.id.owner;
+        let now = Instant::now();
+        let Some(checked) = self.mirror.checked(owner) else {
+            return Ok(false);
+        };
+        if checked.lightly.elapsed() < self.settings.check_interval {
+            return Ok(false);
+        }
+        let deep = checked.deeply.elapsed() >= self.settings.deep_check_interval;
+        let fresh = FRESH.min(self.settings.check_interval);
+        let not_before = now.checked_sub(fresh).unwrap_or(now);
+        self.refresh
+            .since(not_before, Priority::Check, false)
+            .await?;
+        if deep {
+            let calls = self.api.calls(Priority::Check);
+            self.mirror.distrust(owner);
+            self.reread_tags(&calls, &wish.want.id).await?;
+            let observed = self.mirror.observe(&wish.want.id);
+            match details::read(&calls, &self.mirror, &observed, Depth::Deep).await {
+                // Something is gone: the next look makes it anew.
+                Ok(())
+                | Err(Failure {
+                    surprised: true, ..
+                }) => {}
+                Err(failure) => return Err(failure.error),
+            }
+            self.shared_check(&calls, wish).await?;
+        }
+        self.mirror.note_checked(
+            owner,
+            Checked {
+                lightly: now,
+                deeply: if deep { now } else { checked.deeply },
+                ..checked
+            },
+        );
+        Ok(true)
+    }
+
+    /// Asks how the targets fare if that is due; true if it was asked.
+    async fn poll_health(&self, wish: &Wish<'_>, looked: &Looked, done: &Done) -> Result<bool> {
+        let owner = &wish.want.id.owner;
+        let now = Instant::now();
+        let before = self.mirror.checked(owner);
+        let changed = !done.plan.is_empty();
+        let checked = match before {
+            None => Checked {
+                lightly: now,
+                deeply: now,
+                health: now,
+                health_every: self.settings.health_first,
+            },
+            Some(checked) if changed => Checked {
+                health: now,
+                health_every: self.settings.health_first,
+                ..checked
+            },
+            Some(checked) => checked,
+        };
+        let due = !changed && before.is_some() && checked.health.elapsed() >= checked.health_every;
+        if !due {
+            self.mirror.note_checked(owner, checked);
+            return Ok(false);
+        }
+        let calls = self.api.calls(Priority::Check);
+        let groups = looked.observed.target_groups.iter();
+        let reads = groups.map(|group| details::read_health(&calls, &self.mirror, group));
+        match try_join_all(reads).await {
+            Ok(_)
+            | Err(Failure {
+                surprised: true, ..
+            }) => {}
+            Err(failure) => return Err(failure.error),
+        }
+        let every = if all_healthy(&looked.desired, &self.mirror.observe(&wish.want.id)) {
+            self.settings.health_interval
+        } else {
+            (checked.health_every * 2).min(self.settings.health_interval)
+        };
+        self.mirror.note_checked(
+            owner,
+            Checked {
+                health: now,
+                health_every: every,
+                ..checked
+            },
+        );
+        Ok(true)
+    }
+
+    fn answer(&self, wish: &Wish<'_>, looked: Looked, done: Done) -> Ensured {
+        let Looked {
+            desired,
+            observed,
+            course,
+            shared: _,
+        } = looked;
+        let Done {
+            plan,
+            notes,
+            repaired,
+        } = done;
+        let mut told = desired.notes.clone();
+        told.extend(wish.params.notes.iter().cloned());
+        told.extend(notes.into_inner().unwrap_or_else(PoisonError::into_inner));
+        told.extend(
+            course
+                .impossible
+                .iter()
+                .map(|what| format!("cannot {what}")),
+        );
+        let look_again = self.look_again(wish, &course);
+        let addresses = course.address.iter().map(|name| Address {
+            host: Host::Hostname(name.to_lowercase()),
+            ports: wish
+                .want
+                .ports
+                .iter()
+                .map(|port| (port.port, port.protocol))
+                .collect(),
+        });
+        let outcome = Outcome {
+            addresses: addresses.collect(),
+            repaired: repaired && !plan.is_empty(),
+            done: plan,
+            health: health::of(&desired, &observed),
+            targets: health::of_pods(&desired, &observed),
+            notes: told,
+            look_again: Some(look_again),
+        };
+        match course.waiting {
+            None if course.is_empty() => Ensured::Ready(outcome),
+            waiting => Ensured::Pending {
+                outcome,
+                waiting_for: waiting.unwrap_or_else(|| "AWS to show what was changed".to_owned()),
+                retry_after: look_again.min(self.settings.health_first * 3),
+            },
+        }
+    }
+
+    fn look_again(&self, wish: &Wish<'_>, course: &Course) -> Duration {
+        let health = self
+            .mirror
+            .checked(&wish.want.id.owner)
+            .map(|checked| {
+                checked
+                    .health_every
+                    .saturating_sub(checked.health.elapsed())
+            })
+            .unwrap_or(self.settings.health_first);
+        let due = course.due_in.map(Duration::from_secs);
+        due.map_or(health, |due| due.min(health))
+            .max(Duration::from_millis(100))
+    }
+
+    pub(crate) fn situation<'s>(&'s self, wish: &'s Wish<'_>) -> Situation<'s> {
+        Situation {
+            id: &wish.want.id,
+            marks: &wish.marks,
+            published: &wish.published,
+            now: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
+            grace: self.settings.replacement_grace,
+            external_tags: &self.settings.external_tags,
+        }
+    }
+}
+
+fn all_healthy(desired: &Desired, observed: &Observed) -> bool {
+    desired.target_groups.keys().all(|name| {
+        observed.target_group(name).is_some_and(|group| {
+            let count = group.registered_targets().count();
+            count > 0 && group.healthy() == count
+        })
+    })
+}

@@ -1,0 +1,270 @@
+//! How does a listing of everything become the mirror's new contents? What our own calls did meanwhile wins over it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use tokio::time::Instant;
+
+use super::{Contents, Mirror, Record, VISIBILITY, owner_of};
+use crate::{
+    ids::Arn,
+    names,
+    observed::{LoadBalancerObserved, TargetGroupObserved},
+    seen::{LoadBalancerSeen, SecurityGroupSeen, TargetGroupSeen},
+    tags::{Marks, Role, Tags},
+};
+
+/// Everything there is, as AWS listed it.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    /// When the first list was asked for.
+    pub(crate) begun: Instant,
+    /// Every load balancer of the region.
+    pub(crate) load_balancers: Vec<LoadBalancerSeen>,
+    /// Every target group of the region.
+    pub(crate) target_groups: Vec<TargetGroupSeen>,
+    /// The security groups that carry this cluster's mark.
+    pub(crate) groups: Vec<SecurityGroupSeen>,
+    /// The tags of those whose tags were not known.
+    pub(crate) tags: HashMap<Arn, Tags>,
+}
+
+impl Mirror {
+    /// Of the things listed, those whose tags must be read to know whose they are. `all`: also those of ours.
+    pub(crate) fn untagged(
+        &self,
+        load_balancers: &[LoadBalancerSeen],
+        target_groups: &[TargetGroupSeen],
+        all: bool,
+    ) -> Vec<Arn> {
+        let contents = self.lock();
+        // Users name load balancers as they like, target groups have our names.
+        let prefix = names::cluster_prefix(&self.cluster);
+        let foreign: HashSet<&Arn> = contents.foreign.values().collect();
+        let balancers = load_balancers
+            .iter()
+            .filter(|seen| seen.network && !foreign.contains(&seen.arn))
+            .map(|seen| (&seen.arn, contents.load_balancers.contains_key(&seen.arn)));
+        let groups = target_groups
+            .iter()
+            .filter(|seen| seen.name.starts_with(&prefix))
+            .map(|seen| (&seen.arn, contents.target_groups.contains_key(&seen.arn)));
+        balancers
+            .chain(groups)
+            .filter(|(_, known)| all || !known)
+            .map(|(arn, _)| arn.clone())
+            .collect()
+    }
+
+    /// Takes in tags that were read again.
+    pub(crate) fn retagged(&self, arn: &Arn, tags: Tags) {
+        let mut contents = self.lock();
+        if let Some(record) = contents.load_balancers.get_mut(arn) {
+            follow_marks(&mut record.it.marks, &tags);
+            record.it.tags = tags;
+        } else if let Some(record) = contents.target_groups.get_mut(arn) {
+            follow_marks(&mut record.it.marks, &tags);
+            record.it.tags = tags;
+        }
+    }
+
+    /// Takes in what was listed.
+    pub(crate) fn absorb(&self, listing: Listing) {
+        let Listing {
+            begun,
+            load_balancers,
+            target_groups,
+            groups,
+            mut tags,
+        } = listing;
+        let mut contents = self.lock();
+        let mut there = HashSet::new();
+        for seen in load_balancers {
+            there.insert(seen.arn.to_string());
+            let tags = tags.remove(&seen.arn);
+            self.absorb_load_balancer(&mut contents, seen, tags, begun);
+        }
+        for seen in target_groups {
+            there.insert(seen.arn.to_string());
+            let tags = tags.remove(&seen.arn);
+            self.absorb_target_group(&mut contents, seen, tags, begun);
+        }
+        for seen in groups {
+            there.insert(seen.id.to_string());
+            self.absorb_group(&mut contents, seen, begun);
+        }
+        self.drop_absent(&mut contents, &there, begun);
+        contents.removed.retain(|_, at| at.elapsed() < VISIBILITY);
+        contents.listed = Some(begun);
+    }
+
+    fn absorb_load_balancer(
+        &self,
+        contents: &mut Contents,
+        seen: LoadBalancerSeen,
+        tags: Option<Tags>,
+        begun: Instant,
+    ) {
+        let arn = seen.arn.clone();
+        if contents.removed_lately(arn.as_ref()) {
+            return;
+        }
+        if let Some(record) = contents.load_balancers.get_mut(&arn) {
+            if record.may_follow(begun) {
+                record.it.seen = seen;
+                if let Some(tags) = tags {
+                    follow_marks(&mut record.it.marks, &tags);
+                    record.it.tags = tags;
+                }
+            }
+            return;
+        }
+        let Some(tags) = tags else {
+            // Not asked for: somebody else's, known before.
+            return;
+        };
+        let marks = Marks::read(&tags);
+        let owner = marks
+            .as_ref()
+            .and_then(|marks| owner_of(marks, &self.cluster, Role::LoadBalancer));
+        match owner.cloned().zip(marks) {
+            Some((owner, marks)) => {
+                contents
+                    .belongings(&owner)
+                    .load_balancers
+                    .insert(arn.clone());
+                contents.foreign.remove(&seen.name);
+                let it = LoadBalancerObserved {
+                    seen,
+                    tags,
+                    marks,
+                    attributes: None,
+                    listeners: None,
+                    capacity: None,
+                };
+                contents.load_balancers.insert(arn, Record::found(it));
+            }
+            None => {
+                contents.foreign.insert(seen.name, arn);
+            }
+        }
+    }
+
+    fn absorb_target_group(
+        &self,
+        contents: &mut Contents,
+        seen: TargetGroupSeen,
+        tags: Option<Tags>,
+        begun: Instant,
+    ) {
+        let arn = seen.arn.clone();
+        if contents.removed_lately(arn.as_ref()) {
+            return;
+        }
+        if let Some(record) = contents.target_groups.get_mut(&arn) {
+            if record.may_follow(begun) {
+                record.it.seen = seen;
+                if let Some(tags) = tags {
+                    follow_marks(&mut record.it.marks, &tags);
+                    record.it.tags = tags;
+                }
+            }
+            return;
+        }
+        let Some(tags) = tags else {
+            return;
+        };
+        let marks = Marks::read(&tags);
+        let owner = marks
+            .as_ref()
+            .and_then(|marks| owner_of(marks, &self.cluster, Role::TargetGroup));
+        if let Some((owner, marks)) = owner.cloned().zip(marks) {
+            contents
+                .belongings(&owner)
+                .target_groups
+                .insert(arn.clone());
+            let it = TargetGroupObserved {
+                seen,
+                tags,
+                marks,
+                attributes: None,
+                targets: None,
+                registered: BTreeSet::new(),
+                refused: BTreeSet::new(),
+            };
+            contents.target_groups.insert(arn, Record::found(it));
+        } else {
+            contents.foreign_target_groups.insert(seen.name, arn);
+        }
+    }
+
+    fn absorb_group(&self, contents: &mut Contents, seen: SecurityGroupSeen, begun: Instant) {
+        let id = seen.id.clone();
+        if contents.removed_lately(id.as_ref()) {
+            return;
+        }
+        if let Some(record) = contents.groups.get_mut(&id) {
+            if record.may_follow(begun) {
+                record.it = seen;
+            }
+            return;
+        }
+        let marks = Marks::read(&seen.tags);
+        let owner = marks
+            .as_ref()
+            .and_then(|marks| owner_of(marks, &self.cluster, Role::FrontendGroup));
+        if let Some(owner) = owner.cloned() {
+            contents.belongings(&owner).groups.insert(id.clone());
+            contents.groups.insert(id, Record::found(seen));
+        }
+    }
+
+    /// What was not listed is gone, unless it is too young for AWS's lists.
+    fn drop_absent(&self, contents: &mut Contents, there: &HashSet<String>, begun: Instant) {
+        let Contents {
+            load_balancers,
+            target_groups,
+            groups,
+            owners,
+            foreign,
+            foreign_target_groups,
+            ..
+        } = contents;
+        load_balancers.retain(|arn, record| there.contains(arn.as_ref()) || record.is_young(begun));
+        target_groups.retain(|arn, record| there.contains(arn.as_ref()) || record.is_young(begun));
+        groups.retain(|id, record| there.contains(id.as_ref()) || record.is_young(begun));
+        foreign.retain(|_, arn| there.contains(arn.as_ref()));
+        foreign_target_groups.retain(|_, arn| there.contains(arn.as_ref()));
+        for belongings in owners.values_mut() {
+            belongings
+                .load_balancers
+                .retain(|arn| load_balancers.contains_key(arn));
+            belongings
+                .target_groups
+                .retain(|arn| target_groups.contains_key(arn));
+            belongings.groups.retain(|id| groups.contains_key(id));
+        }
+        owners.retain(|_, belongings| !belongings.is_empty());
+    }
+}
+
+/// Marks that somebody took off are put back by the plan; whose the thing is does not change by that.
+fn follow_marks(marks: &mut Marks, tags: &Tags) {
+    if let Some(read) = Marks::read(tags).filter(|read| read.owner == marks.owner) {
+        *marks = read;
+    }
+}
+
+// === impl Record ===
+
+impl<T> Record<T> {
+    /// Whether a listing begun then is newer than what our own calls made of it.
+    fn may_follow(&self, begun: Instant) -> bool {
+        self.touched.is_none_or(|touched| touched < begun)
+    }
+
+    /// Whether it may be missing from a listing begun then although it exists.
+    fn is_young(&self, begun: Instant) -> bool {
+        self.made
+            .is_some_and(|made| begun.saturating_duration_since(made) < VISIBILITY)
+    }
+}
