@@ -146,7 +146,9 @@ pub(crate) async fn read_capacity(
                 format_args!("reading the capacity of load balancer {}", there.seen.name),
             )
         })?;
-        mirror.edit_load_balancer(&there.seen.arn, |known| known.capacity = Some(units));
+        mirror.edit_load_balancer(&there.seen.arn, |known| {
+            known.capacity = Some(units.unwrap_or_default());
+        });
     }
     Ok(())
 }

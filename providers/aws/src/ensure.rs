@@ -15,7 +15,7 @@ use crate::{
     desired::Desired,
     details::{self, Depth},
     health,
-    look::{Wish, instances},
+    look::{Wish, instances, needs},
     mirror::Checked,
     observed::Observed,
     plan::{Course, Situation, attributes, current, plan},
@@ -142,10 +142,10 @@ impl AwsProvider {
         let mut observed = self.mirror.observe(&wish.want.id);
         let mut desired = self.desired(calls, wish, &observed).await?;
         let mut shared = None;
-        let needs = self.needs(wish);
+        let needed = needs(wish);
         // Something that names its Service is made first: whatever is left behind is found by it.
-        let first = needs.is_some() && observed.is_empty();
-        if let Some(needs) = needs.filter(|_| !first) {
+        let first = needed.is_some() && observed.is_empty();
+        if let Some(needs) = needed.filter(|_| !first) {
             let ready = self
                 .shared
                 .ensure(
@@ -345,15 +345,14 @@ impl AwsProvider {
     }
 
     fn look_again(&self, wish: &Wish<'_>, course: &Course) -> Duration {
-        let health = self
-            .mirror
-            .checked(&wish.want.id.owner)
-            .map(|checked| {
+        let health = self.mirror.checked(&wish.want.id.owner).map_or(
+            self.settings.health_first,
+            |checked| {
                 checked
                     .health_every
                     .saturating_sub(checked.health.elapsed())
-            })
-            .unwrap_or(self.settings.health_first);
+            },
+        );
         let due = course.due_in.map(Duration::from_secs);
         due.map_or(health, |due| due.min(health))
             .max(Duration::from_millis(100))

@@ -15,6 +15,7 @@ macro_rules! id {
             }
 
             /// The identifier as AWS writes it.
+            #[allow(dead_code, reason = "not every kind of identifier is read as text")]
             pub(crate) fn as_str(&self) -> &str {
                 &self.0
             }

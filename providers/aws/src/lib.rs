@@ -1,10 +1,5 @@
 //! Network Load Balancers of AWS behind the contract of `roadstead-core`.
 
-#![expect(
-    dead_code,
-    reason = "its pieces arrive one after the other; the provider that uses them comes last"
-)]
-
 mod adopt;
 mod api;
 mod apply;

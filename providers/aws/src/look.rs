@@ -68,7 +68,7 @@ impl AwsProvider {
         let existing = existing(observed);
         let scheme = params
             .scheme
-            .or(existing.map(|there| there.seen.scheme))
+            .or_else(|| existing.map(|there| there.seen.scheme))
             .unwrap_or(self.settings.defaults.scheme);
         let problems = params.check_scheme(scheme);
         if !problems.is_empty() {
@@ -122,38 +122,38 @@ impl AwsProvider {
         forget_refused(&mut desired, observed);
         Ok(desired)
     }
+}
 
-    /// What the shared group and the nodes must admit for `wish`; `None` if the load balancer does not carry that group.
-    pub(crate) fn needs(&self, wish: &Wish<'_>) -> Option<Needs> {
-        let carried = match &wish.params.security {
-            Security::Managed => true,
-            Security::Given {
-                manage_backend_rules,
-                ..
-            } => *manage_backend_rules,
-            Security::None => false,
-        };
-        let speaks = |udp: bool| {
-            wish.params
-                .listeners
-                .iter()
-                .any(|listener| match listener.protocol {
-                    ListenerProtocol::Tcp | ListenerProtocol::Tls => !udp,
-                    ListenerProtocol::Udp => udp,
-                    ListenerProtocol::TcpUdp => true,
-                })
-        };
-        carried.then(|| Needs {
-            // Health checks of UDP groups are TCP or HTTP.
-            tcp: true,
-            udp: speaks(true),
-            pods: wish.params.target_type == TargetType::Ip,
-            icmp: wish.params.icmp_for_path_mtu,
-            icmpv6: wish.params.icmp_for_path_mtu
-                && wish.params.ip_address_type == IpAddressType::Dualstack,
-            health: health_ports(wish),
-        })
-    }
+/// What the shared group and the nodes must admit for `wish`; `None` if the load balancer does not carry that group.
+pub(crate) fn needs(wish: &Wish<'_>) -> Option<Needs> {
+    let carried = match &wish.params.security {
+        Security::Managed => true,
+        Security::Given {
+            manage_backend_rules,
+            ..
+        } => *manage_backend_rules,
+        Security::None => false,
+    };
+    let speaks = |udp: bool| {
+        wish.params
+            .listeners
+            .iter()
+            .any(|listener| match listener.protocol {
+                ListenerProtocol::Tcp | ListenerProtocol::Tls => !udp,
+                ListenerProtocol::Udp => udp,
+                ListenerProtocol::TcpUdp => true,
+            })
+    };
+    carried.then(|| Needs {
+        // Health checks of UDP groups are TCP or HTTP.
+        tcp: true,
+        udp: speaks(true),
+        pods: wish.params.target_type == TargetType::Ip,
+        icmp: wish.params.icmp_for_path_mtu,
+        icmpv6: wish.params.icmp_for_path_mtu
+            && wish.params.ip_address_type == IpAddressType::Dualstack,
+        health: health_ports(wish),
+    })
 }
 
 /// The ports of health checks that are no traffic port.

@@ -39,8 +39,8 @@ pub(crate) struct LoadBalancerObserved {
     pub(crate) attributes: Option<BTreeMap<String, String>>,
     /// Its listeners.
     pub(crate) listeners: Option<BTreeMap<Arn, ListenerObserved>>,
-    /// The capacity reserved for it, if any is.
-    pub(crate) capacity: Option<Option<u32>>,
+    /// The capacity units reserved for it; zero: none.
+    pub(crate) capacity: Option<u32>,
 }
 
 /// A listener.

@@ -21,7 +21,7 @@ use crate::{
     details::{self, Depth},
     facts::Facts,
     ids::{Arn, GroupId, VpcId},
-    look::{Wish, instances},
+    look::{Wish, instances, needs},
     mirror::Mirror,
     params,
     plan::plan,
@@ -122,7 +122,7 @@ impl AwsProvider {
 
     /// Compares the shared group and the nodes' rules with what they should be.
     pub(crate) async fn shared_check(&self, calls: &Calls, wish: &Wish<'_>) -> Result<()> {
-        if let Some(needs) = self.needs(wish) {
+        if let Some(needs) = needs(wish) {
             let vpc = self.facts.vpc(calls, &wish.want.targets).await?;
             self.shared
                 .check(
@@ -147,7 +147,7 @@ impl AwsProvider {
         let mut observed = self.mirror.observe(&want.id);
         let mut desired = self.desired(&calls, &wish, &observed).await?;
         let mut shared = Vec::new();
-        if let Some(needs) = self.needs(&wish) {
+        if let Some(needs) = needs(&wish) {
             let vpc = &desired.load_balancer.vpc;
             let looked = self
                 .shared

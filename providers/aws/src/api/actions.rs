@@ -39,6 +39,7 @@ macro_rules! actions {
 
         impl Action {
             /// Every action that this provider can ever call.
+            #[cfg(test)]
             pub(crate) const ALL: &'static [Self] = &[$($(Self::$action,)+)+];
 
             /// The permission's name, as IAM has it: `ec2:DescribeVpcs`.

@@ -149,11 +149,6 @@ impl Error {
         self
     }
 
-    /// The call that failed.
-    pub(crate) fn action(&self) -> Action {
-        self.action
-    }
-
     /// AWS's error code, if AWS gave one.
     pub(crate) fn code(&self) -> Option<&str> {
         self.code.as_deref()

@@ -115,11 +115,6 @@ impl Api {
             priority,
         }
     }
-
-    /// The region: `eu-central-1`.
-    pub(crate) fn region(&self) -> &str {
-        &self.0.region
-    }
 }
 
 impl fmt::Debug for Shared {

@@ -186,13 +186,14 @@ impl Apply<'_> {
     }
 
     fn made(&self, seen: LoadBalancerSeen, tags: Tags) -> Result<()> {
+        let scheme = seen.scheme;
         let it = LoadBalancerObserved {
             seen,
             marks: read(&tags)?,
             tags,
-            attributes: Some(attributes::new_load_balancer()),
+            attributes: Some(attributes::new_load_balancer(scheme)),
             listeners: Some(BTreeMap::new()),
-            capacity: Some(None),
+            capacity: Some(0),
         };
         self.mirror.made_load_balancer(self.owner(), it);
         Ok(())

@@ -7,6 +7,7 @@ use crate::{
     api::{SubnetMapping, TargetRef},
     desired::{GroupRef, WantedListener},
     ids::{Arn, GroupId},
+    observed::LoadBalancerObserved,
     plan::{Group, Marked, Tagged},
     seen::{Rule, TargetSeen, TargetState},
     tags::{Marks, Tags},
@@ -218,8 +219,9 @@ impl Apply<'_> {
             self.calls.modify_capacity(&arn, units),
         )
         .await?;
-        self.mirror
-            .edit_load_balancer(&arn, |there| there.capacity = Some(units));
+        self.mirror.edit_load_balancer(&arn, |there| {
+            there.capacity = Some(units.unwrap_or_default());
+        });
         Ok(())
     }
 
@@ -352,7 +354,7 @@ impl Apply<'_> {
                     let balancers = observed.load_balancers.iter();
                     let ours = balancers.filter(|there| there.seen.arn == *arn);
                     arns.extend(
-                        ours.flat_map(|there| there.all_listeners())
+                        ours.flat_map(LoadBalancerObserved::all_listeners)
                             .map(|listener| listener.seen.arn.clone()),
                     );
                 }

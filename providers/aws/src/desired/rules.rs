@@ -12,7 +12,7 @@ use crate::{
 
 /// ICMP "fragmentation needed" (RFC 792 type 3, code 4), without which path-MTU discovery stalls.
 const ICMP_FRAGMENTATION_NEEDED: (i32, i32) = (3, 4);
-/// ICMPv6 "packet too big" (RFC 4443 type 2, code 0).
+/// `ICMPv6` "packet too big" (RFC 4443 type 2, code 0).
 const ICMPV6_PACKET_TOO_BIG: (i32, i32) = (2, 0);
 
 /// The ingress rules of the load balancer's own group.

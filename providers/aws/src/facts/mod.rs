@@ -206,16 +206,6 @@ impl Facts {
         answers.remove(vpc).ok_or_else(|| lost(vpc))
     }
 
-    /// Those of these instances that exist.
-    pub(crate) async fn instances(
-        &self,
-        calls: &impl Ec2,
-        ids: &[InstanceId],
-    ) -> roadstead_core::Result<Vec<InstanceSeen>> {
-        let mut seen = self.ask_instances(calls, ids, Trust::Kept).await?;
-        Ok(ids.iter().filter_map(|id| seen.remove(id)).collect())
-    }
-
     async fn ask_instances(
         &self,
         calls: &impl Ec2,

@@ -92,7 +92,7 @@ impl Mirror {
             there.insert(seen.id.to_string());
             self.absorb_group(&mut contents, seen, begun);
         }
-        self.drop_absent(&mut contents, &there, begun);
+        contents.drop_absent(&there, begun);
         contents.removed.retain(|_, at| at.elapsed() < VISIBILITY);
         contents.listed = Some(begun);
     }
@@ -217,10 +217,14 @@ impl Mirror {
             contents.groups.insert(id, Record::found(seen));
         }
     }
+}
 
+// === impl Contents ===
+
+impl Contents {
     /// What was not listed is gone, unless it is too young for AWS's lists.
-    fn drop_absent(&self, contents: &mut Contents, there: &HashSet<String>, begun: Instant) {
-        let Contents {
+    fn drop_absent(&mut self, there: &HashSet<String>, begun: Instant) {
+        let Self {
             load_balancers,
             target_groups,
             groups,
@@ -228,7 +232,7 @@ impl Mirror {
             foreign,
             foreign_target_groups,
             ..
-        } = contents;
+        } = self;
         load_balancers.retain(|arn, record| there.contains(arn.as_ref()) || record.is_young(begun));
         target_groups.retain(|arn, record| there.contains(arn.as_ref()) || record.is_young(begun));
         groups.retain(|id, record| there.contains(id.as_ref()) || record.is_young(begun));

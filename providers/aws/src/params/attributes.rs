@@ -145,41 +145,45 @@ const fn attribute(key: &'static str, default: Option<&'static str>, check: Chec
     }
 }
 
-/// What a load balancer's attribute says unless it is set; `None` if AWS documents none, or if there is no way back to it.
-pub(crate) fn load_balancer_default(key: &str, scheme: Scheme) -> Option<&'static str> {
-    match key {
-        DENY_GATEWAY => Some(word(scheme == Scheme::Internal)),
-        _ => default(&LOAD_BALANCER, key),
-    }
+/// What the attributes of a load balancer say unless they are set, where there is a way back to that.
+pub(crate) fn load_balancer_defaults(scheme: Scheme) -> Attributes {
+    let gateway = (DENY_GATEWAY, word(scheme == Scheme::Internal));
+    owned(defaults(&LOAD_BALANCER).chain([gateway]))
 }
 
-/// What a listener's attribute says unless it is set; `None` if AWS documents none.
-pub(crate) fn listener_default(key: &str) -> Option<&'static str> {
-    default(&LISTENER, key)
+/// What the attributes of a TCP listener say unless they are set.
+pub(crate) fn listener_defaults() -> Attributes {
+    owned(defaults(&LISTENER))
 }
 
-/// What an attribute of a target group for such targets says unless it is set; `None` if AWS documents none.
-pub(crate) fn target_group_default(
-    key: &str,
+/// What the attributes of a target group for such targets say unless they are set.
+pub(crate) fn target_group_defaults(
     target_type: TargetType,
     protocol: TargetProtocol,
-) -> Option<&'static str> {
-    match key {
-        DEREGISTRATION_TERMINATION => Some(word(protocol.carries_udp())),
-        UNHEALTHY_TERMINATION => Some(word(!protocol.carries_udp())),
-        PRESERVE_CLIENT_IP => Some(word(
-            protocol.carries_udp() || target_type == TargetType::Instance,
-        )),
-        _ => default(&TARGET_GROUP, key),
-    }
+) -> Attributes {
+    let udp = protocol.carries_udp();
+    owned(defaults(&TARGET_GROUP).chain([
+        (DEREGISTRATION_TERMINATION, word(udp)),
+        (UNHEALTHY_TERMINATION, word(!udp)),
+        (
+            PRESERVE_CLIENT_IP,
+            word(udp || target_type == TargetType::Instance),
+        ),
+    ]))
 }
 
 const fn word(is: bool) -> &'static str {
     if is { "true" } else { "false" }
 }
 
-fn default(table: &[Attribute], key: &str) -> Option<&'static str> {
-    table.iter().find(|a| a.key == key).and_then(|a| a.default)
+fn defaults(table: &[Attribute]) -> impl Iterator<Item = (&'static str, &'static str)> {
+    table.iter().filter_map(|a| Some((a.key, a.default?)))
+}
+
+fn owned<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Attributes {
+    pairs
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// The attributes of the load balancer: the map, over which the older annotations of single attributes win.
@@ -300,14 +304,16 @@ mod tests {
         ];
         for (key, target_type, protocol, expected) in table {
             assert_eq!(
-                target_group_default(key, target_type, protocol),
+                target_group_defaults(target_type, protocol)
+                    .get(key)
+                    .map(String::as_str),
                 Some(expected),
                 "{key} {target_type} {protocol}"
             );
         }
-        assert_eq!(load_balancer_default("of.tomorrow", Scheme::Internal), None);
+        let of_internal = load_balancer_defaults(Scheme::Internal);
         assert_eq!(
-            load_balancer_default(DENY_GATEWAY, Scheme::Internal),
+            of_internal.get(DENY_GATEWAY).map(String::as_str),
             Some("true")
         );
     }

@@ -1,118 +1,50 @@
 //! Which attributes must be sent? Those asked for that differ, and those once asked for that must fall back to AWS's default. Pure.
 
-use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
+pub(crate) use crate::params::attributes::{
+    listener_defaults as new_listener, load_balancer_defaults as new_load_balancer,
+};
 use crate::{
     desired::{Desired, WantedTargetGroup},
-    types::TargetType,
+    params::attributes::{Attributes, target_group_defaults},
+    types::Scheme,
 };
 
-type Attributes = BTreeMap<String, String>;
-
-/// AWS's defaults for a Network Load Balancer (ELBv2 API reference, `LoadBalancerAttribute`).
-const LOAD_BALANCER: [(&str, &str); 4] = [
-    ("load_balancing.cross_zone.enabled", "false"),
-    ("dns_record.client_routing_policy", "any_availability_zone"),
-    ("zonal_shift.config.enabled", "false"),
-    ("secondary_ips.auto_assigned.per_subnet", "0"),
+/// What others set too, by hand or for a whole account: reset only if we set it, which a word in a mark remembers. AWS's
+/// default of both is `false`; what belongs to the second goes with it.
+const GUARDED: [(&str, &str); 2] = [
+    ("deletion_protection.enabled", "dp"),
+    ("access_logs.s3.enabled", "al"),
 ];
-
-/// As above, for what others set too, by hand or for a whole account: reset only if we set it, which a mark remembers.
-const GUARDED: [(&str, &str, &str); 2] = [
-    ("deletion_protection.enabled", "false", "dp"),
-    ("access_logs.s3.enabled", "false", "al"),
-];
-
-/// AWS's defaults for a target group of a Network Load Balancer (ELBv2 API reference, `TargetGroupAttribute`).
-const TARGET_GROUP: [(&str, &str); 10] = [
-    ("deregistration_delay.timeout_seconds", "300"),
-    ("proxy_protocol_v2.enabled", "false"),
-    ("stickiness.enabled", "false"),
-    (
-        "load_balancing.cross_zone.enabled",
-        "use_load_balancer_configuration",
-    ),
-    (
-        "target_health_state.unhealthy.connection_termination.enabled",
-        "true",
-    ),
-    (
-        "target_health_state.unhealthy.draining_interval_seconds",
-        "0",
-    ),
-    (
-        "target_group_health.dns_failover.minimum_healthy_targets.count",
-        "1",
-    ),
-    (
-        "target_group_health.dns_failover.minimum_healthy_targets.percentage",
-        "off",
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.count",
-        "1",
-    ),
-    (
-        "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
-        "off",
-    ),
-];
-
-/// The idle timeout of a TCP listener, in seconds.
-const LISTENER: [(&str, &str); 1] = [("tcp.idle_timeout.seconds", "350")];
-
-/// What a new load balancer has.
-pub(crate) fn new_load_balancer() -> Attributes {
-    let guarded = GUARDED.iter().map(|(key, value, _)| (*key, *value));
-    owned(LOAD_BALANCER.into_iter().chain(guarded))
-}
+/// Where logs go: nothing while there are none.
+const LOGS: &str = "access_logs.s3.";
 
 /// What a new target group has.
 pub(crate) fn new_target_group(group: &WantedTargetGroup) -> Attributes {
-    let preserved = match group.target_type {
-        TargetType::Instance => true,
-        TargetType::Ip => group.protocol.carries_udp(),
-    };
-    let mut attributes = owned(TARGET_GROUP);
-    attributes.insert(
-        "preserve_client_ip.enabled".to_owned(),
-        preserved.to_string(),
-    );
-    if !group.protocol.carries_udp() {
-        attributes.insert(
-            "deregistration_delay.connection_termination.enabled".to_owned(),
-            "false".to_owned(),
-        );
-    }
-    attributes
-}
-
-/// What a new listener has.
-pub(crate) fn new_listener() -> Attributes {
-    owned(LISTENER)
+    target_group_defaults(group.target_type, group.protocol)
 }
 
 /// What must be sent to a load balancer that has `there`; `marked` is what the mark on it says.
 pub(crate) fn for_load_balancer(
     asked: &Attributes,
     there: &Attributes,
+    scheme: Scheme,
     marked: Option<&str>,
 ) -> Attributes {
-    let ours = |tag: &str| {
-        marked
-            .unwrap_or_default()
-            .split(' ')
-            .skip(1)
-            .any(|word| word == tag)
-    };
-    let guarded = GUARDED.iter().filter(|(_, _, tag)| ours(tag));
-    let defaults = owned(
-        LOAD_BALANCER
-            .into_iter()
-            .chain(guarded.map(|(key, value, _)| (*key, *value))),
-    );
+    let mut words = marked.unwrap_or_default().split(' ').skip(1);
+    let ours: Vec<&str> = GUARDED
+        .into_iter()
+        .filter(|(_, word)| words.any(|said| said == *word))
+        .map(|(key, _)| key)
+        .collect();
+    let mut defaults = new_load_balancer(scheme);
+    defaults.retain(|key, _| {
+        let guarded = GUARDED.iter().any(|(guarded, _)| guarded == key) || key.starts_with(LOGS);
+        !guarded || ours.contains(&key.as_str())
+    });
     difference(asked, there, &defaults)
 }
 
@@ -152,17 +84,16 @@ pub(crate) fn fingerprint(desired: &Desired) -> String {
     if let Some(units) = balancer.capacity {
         add("capacity", &owned([("units", units.to_string().as_str())]));
     }
-    let mut word: String = hash
-        .finalize()
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    for (key, default, tag) in GUARDED {
+    let mut word = String::new();
+    for byte in hash.finalize().iter().take(8) {
+        // Writing to a string cannot fail.
+        let _ = write!(word, "{byte:02x}");
+    }
+    for (key, tag) in GUARDED {
         if balancer
             .attributes
             .get(key)
-            .is_some_and(|value| value != default)
+            .is_some_and(|value| value != "false")
         {
             word.push(' ');
             word.push_str(tag);
@@ -174,6 +105,7 @@ pub(crate) fn fingerprint(desired: &Desired) -> String {
 /// Whether nothing is asked for that a new load balancer would not have by itself.
 pub(crate) fn is_plain(desired: &Desired) -> bool {
     let balancer = &desired.load_balancer;
+    let scheme = desired.variant.scheme;
     let groups = desired
         .target_groups
         .values()
@@ -183,7 +115,13 @@ pub(crate) fn is_plain(desired: &Desired) -> bool {
             && for_listener(&listener.attributes, &new_listener()).is_empty()
     });
     balancer.capacity.is_none()
-        && for_load_balancer(&balancer.attributes, &new_load_balancer(), None).is_empty()
+        && for_load_balancer(
+            &balancer.attributes,
+            &new_load_balancer(scheme),
+            scheme,
+            None,
+        )
+        .is_empty()
         && groups
         && listeners
 }
@@ -217,19 +155,19 @@ mod tests {
             ("load_balancing.cross_zone.enabled", "true"),
             ("unknown.to.us", "x"),
         ]);
-        let send = for_load_balancer(&Attributes::new(), &there, None);
+        let send = for_load_balancer(&Attributes::new(), &there, Scheme::Internal, None);
         assert_eq!(
             send,
             owned([("load_balancing.cross_zone.enabled", "false")])
         );
         let asked = owned([("load_balancing.cross_zone.enabled", "true")]);
-        assert!(for_load_balancer(&asked, &there, None).is_empty());
+        assert!(for_load_balancer(&asked, &there, Scheme::Internal, None).is_empty());
     }
 
     #[test]
     fn what_others_protect_stays_protected_and_what_we_protected_does_not() {
         let there = owned([("deletion_protection.enabled", "true")]);
-        let send = |marked| for_load_balancer(&Attributes::new(), &there, marked);
+        let send = |marked| for_load_balancer(&Attributes::new(), &there, Scheme::Internal, marked);
         assert!(send(None).is_empty());
         assert!(send(Some("0123 al")).is_empty());
         assert_eq!(

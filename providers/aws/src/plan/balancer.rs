@@ -36,8 +36,12 @@ fn create(desired: &Desired, observed: &Observed, course: &mut Course) {
             .map(|old| because(desired, old)),
         settings,
     }];
-    let attributes =
-        attributes::for_load_balancer(&wanted.attributes, &attributes::new_load_balancer(), None);
+    let attributes = attributes::for_load_balancer(
+        &wanted.attributes,
+        &attributes::new_load_balancer(desired.variant.scheme),
+        desired.variant.scheme,
+        None,
+    );
     if !attributes.is_empty() {
         lane.push(Step::ChangeLoadBalancerAttributes {
             variant: desired.variant,
@@ -86,8 +90,12 @@ fn change(
     lane.extend(subnets(wanted, there));
     lane.extend(groups(desired, observed, there));
     if let Some(now) = &there.attributes {
-        let attributes =
-            attributes::for_load_balancer(&wanted.attributes, now, there.marks.settings.as_deref());
+        let attributes = attributes::for_load_balancer(
+            &wanted.attributes,
+            now,
+            desired.variant.scheme,
+            there.marks.settings.as_deref(),
+        );
         if !attributes.is_empty() {
             lane.push(Step::ChangeLoadBalancerAttributes {
                 variant: desired.variant,
@@ -99,7 +107,7 @@ fn change(
     // AWS takes a reservation only once the load balancer is active.
     let units = wanted.capacity.filter(|_| there.seen.state.is_active());
     if let (Some(units), Some(now)) = (units, there.capacity)
-        && now.unwrap_or(0) != units
+        && now != units
     {
         lane.push(Step::ReserveCapacity {
             variant: desired.variant,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{CLEAR, Course, LISTEN, SHAPE, Step, attributes};
+use super::{CLEAR, Course, LISTEN, Step, attributes};
 use crate::{
     desired::{Desired, WantedListener},
     ids::Arn,
@@ -225,9 +225,9 @@ fn warm_up(
     if let Some(warming) = warming {
         return Some(warming.seen.arn.clone());
     }
-    let used: BTreeMap<u16, ()> = balancer
+    let used: BTreeSet<u16> = balancer
         .all_listeners()
-        .map(|there| (there.seen.port, ()))
+        .map(|there| there.seen.port)
         .collect();
     let planned: BTreeSet<u16> = course
         .stages
@@ -240,7 +240,7 @@ fn warm_up(
         })
         .collect();
     let free = WARM_UP_PORTS.rev().find(|port| {
-        !used.contains_key(port) && !planned.contains(port) && !desired.listeners.contains_key(port)
+        !used.contains(port) && !planned.contains(port) && !desired.listeners.contains_key(port)
     })?;
     course.step(
         LISTEN,
@@ -256,6 +256,3 @@ fn warm_up(
     );
     None
 }
-
-/// Keeps `SHAPE` before `LISTEN` honest at compile time: a listener may need what is shaped before it.
-const _: () = assert!(SHAPE < LISTEN && LISTEN < CLEAR);

@@ -9,6 +9,7 @@ mod replacement;
 mod step;
 mod tagging;
 mod targets;
+mod texts;
 
 use std::{collections::BTreeSet, time::Duration};
 

@@ -25,7 +25,7 @@ pub(super) fn plan(
     let serving = others
         .iter()
         .find(|other| situation.published.contains(&other.seen.dns_name))
-        .or(others.first())
+        .or_else(|| others.first())
         .filter(|other| other.marks.retire_at.is_none() && serves(observed, other));
     let ready = current.is_some_and(|current| takes_over(desired, observed, current));
     match (current, serving) {

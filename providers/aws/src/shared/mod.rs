@@ -65,6 +65,7 @@ pub(crate) struct SharedReady {
     /// What the user should know: nodes that load balancers may not reach, and why.
     pub(crate) notes: Vec<String>,
     /// Keeps [`Shared::release`] away: to be kept until AWS has the load balancer.
+    #[allow(dead_code, reason = "it is held, not looked at")]
     pub(crate) hold: Hold,
 }
 

@@ -4,6 +4,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "every test binary takes what it needs, and what fails here fails the test"
 )]
 
@@ -11,7 +12,10 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::types::{Filter, IpPermission};
-use aws_sdk_elasticloadbalancingv2::config::Credentials;
+use aws_sdk_elasticloadbalancingv2::{
+    config::Credentials,
+    types::{TagDescription, TargetHealthStateEnum},
+};
 use roadstead_aws::{AwsProvider, Settings};
 use roadstead_core::{ClusterUid, LoadBalancer, LoadBalancerId, NodeName, ProviderId, Target};
 use roadstead_testbed::{
@@ -69,7 +73,7 @@ impl World {
             .endpoint_url(self.proxy.endpoint())
             .credentials_provider(
                 aws_sdk_elasticloadbalancingv2::config::SharedCredentialsProvider::new(
-                    credentials(&self.account, &self.proxy.endpoint()),
+                    credentials(&self.account, self.proxy.endpoint()),
                 ),
             )
             .build();
@@ -171,7 +175,7 @@ impl World {
             .iter()
             .filter(|it| {
                 let state = it.target_health().and_then(|health| health.state());
-                state.map(|state| state.as_str()) != Some("draining")
+                state != Some(&TargetHealthStateEnum::Draining)
             })
             .filter_map(|it| it.target())
             .map(|target| format!("{}:{}", target.id().unwrap(), target.port().unwrap_or(0)))
@@ -234,7 +238,10 @@ impl World {
             .send()
             .await
             .unwrap();
-        let tags = described.tag_descriptions().iter().flat_map(|it| it.tags());
+        let tags = described
+            .tag_descriptions()
+            .iter()
+            .flat_map(TagDescription::tags);
         tags.map(|tag| {
             (
                 tag.key().unwrap().to_owned(),

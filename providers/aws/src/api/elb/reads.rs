@@ -93,32 +93,6 @@ impl Calls {
         Ok(found)
     }
 
-    /// The target groups that a load balancer's listeners forward to.
-    pub(crate) async fn target_groups_of(
-        &self,
-        load_balancer: &Arn,
-    ) -> Result<Vec<TargetGroupSeen>> {
-        const ACTION: Action = Action::DescribeTargetGroups;
-        let mut found = Vec::new();
-        let mut marker = None;
-        loop {
-            let request = self
-                .elb()
-                .describe_target_groups()
-                .load_balancer_arn(load_balancer.as_str())
-                .page_size(PAGE)
-                .set_marker(marker);
-            let answer = self.call(ACTION, || request.clone().send()).await?;
-            for group in all(answer.target_groups) {
-                found.push(answers::target_group(ACTION, group)?);
-            }
-            marker = answer.next_marker;
-            if marker.is_none() {
-                return Ok(found);
-            }
-        }
-    }
-
     /// The listeners of a load balancer.
     pub(crate) async fn listeners(&self, load_balancer: &Arn) -> Result<Vec<ListenerSeen>> {
         const ACTION: Action = Action::DescribeListeners;

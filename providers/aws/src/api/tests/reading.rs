@@ -111,7 +111,7 @@ async fn a_target_group_and_a_listener_are_read_whole() {
     ])
     .await;
     let calls = aws.calls().await;
-    let groups = calls.target_groups_of(&"arn:web".into()).await.unwrap();
+    let groups = calls.target_groups(Which::All).await.unwrap();
     let listeners = calls.listeners(&"arn:web".into()).await.unwrap();
     insta::assert_debug_snapshot!((groups, listeners));
 }
