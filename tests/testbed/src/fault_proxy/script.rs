@@ -207,3 +207,65 @@ impl Rule {
         strikes
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const READ: Operation<'static> = Operation {
+        service: AwsService::Ec2,
+        action: "DescribeVpcs",
+        unfiltered: false,
+    };
+
+    /// Which of a hundred calls a rule strikes, counted from 0.
+    fn struck(when: When) -> Vec<usize> {
+        let mut script = Script::default();
+        script.add(Scope::any(), when, Fault::Cut);
+        let strikes = (0..100).filter(|_| script.judge(READ).fault.is_some());
+        strikes.collect()
+    }
+
+    #[test]
+    fn the_first_calls_are_struck_or_one_of_them_or_all() {
+        assert_eq!(struck(When::First(2)), [0, 1]);
+        assert_eq!(struck(When::Nth(3)), [2]);
+        assert_eq!(struck(When::Always).len(), 100);
+    }
+
+    #[test]
+    fn chance_strikes_the_same_calls_for_the_same_seed_and_ends_at_its_limit() {
+        let chance = |seed, at_most| {
+            struck(When::Chance {
+                probability: 0.3,
+                seed,
+                at_most,
+            })
+        };
+        let strikes = chance(1, 100);
+        assert!((10..60).contains(&strikes.len()), "{strikes:?}");
+        assert_eq!(chance(1, 100), strikes);
+        assert_ne!(chance(2, 100), strikes);
+        assert_eq!(chance(1, 5), strikes[..5]);
+    }
+
+    #[test]
+    fn the_first_rule_that_strikes_decides_and_delays_add_up() {
+        let mut script = Script::default();
+        let delay = Duration::from_secs(1);
+        script.add(Scope::any(), When::Always, Fault::Delay(delay));
+        script.add(Scope::mutating(), When::Always, Fault::Cut);
+        let ec2 = Scope::action("DescribeVpcs").of(AwsService::Ec2);
+        script.add(ec2, When::Nth(2), Fault::Hang);
+        let elb = Scope::any().of(AwsService::Elbv2);
+        script.add(elb, When::Always, Fault::Denied);
+        script.add(Scope::any(), When::Always, Fault::Throttled);
+        script.add(Scope::any(), When::Always, Fault::Delay(delay));
+        let faults = [Fault::Throttled, Fault::Hang, Fault::Throttled];
+        for fault in faults {
+            let verdict = script.judge(READ);
+            assert_eq!(verdict.delay, 2 * delay);
+            assert_eq!(verdict.fault, Some(fault));
+        }
+    }
+}

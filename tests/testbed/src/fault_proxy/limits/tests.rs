@@ -113,6 +113,15 @@ fn a_refused_call_takes_nothing() {
 }
 
 #[test]
+fn a_full_bucket_stays_as_it_is() {
+    let start = Instant::now();
+    let mut buckets = Buckets::new(Limits::documented());
+    burst(&mut buckets, start, elb("CreateListener"));
+    let later = start + Duration::from_hours(1);
+    assert_eq!(burst(&mut buckets, later, elb("CreateListener")), 20);
+}
+
+#[test]
 fn the_floor_is_what_the_tightest_bucket_needs() {
     let limits = Limits::documented();
     let floor = |calls: &[(&str, usize)]| {

@@ -47,7 +47,7 @@ async fn an_error_of_the_upstream_is_known_by_its_code() {
 }
 
 #[tokio::test]
-async fn a_service_is_known_by_version_when_nothing_is_signed() {
+async fn services_are_told_apart_signed_or_not() {
     let (_aws, proxy, caller) = bed().await;
     let request = format!(
         "{}/?Action=DescribeTags&Version=2015-12-01",
@@ -62,6 +62,11 @@ async fn a_service_is_known_by_version_when_nothing_is_signed() {
     assert_eq!(calls[1].service, AwsService::Other);
     assert_eq!(calls[1].action, "GET /health");
     assert!(!calls[1].mutates());
+    let assume = "Action=AssumeRoleWithWebIdentity";
+    caller.call("sts", assume).await.unwrap();
+    let assumed = proxy.calls()[2].clone();
+    assert_eq!(assumed.service, AwsService::Sts);
+    assert!(!assumed.mutates(), "it hands out credentials");
 }
 
 #[tokio::test]
