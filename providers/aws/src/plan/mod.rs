@@ -11,6 +11,9 @@ mod tagging;
 mod targets;
 mod texts;
 
+#[cfg(test)]
+mod tests;
+
 use std::{collections::BTreeSet, time::Duration};
 
 use roadstead_core::{Action, LoadBalancerId, Plan, Step as ToldStep};
@@ -88,6 +91,9 @@ pub(crate) fn plan(desired: &Desired, observed: &Observed, situation: &Situation
     replacement::plan(desired, observed, current, situation, &mut course);
     leftovers::plan(desired, observed, situation, &mut course);
     tagging::plan(desired, observed, current, situation, &mut course);
+    if course.waiting.is_some() {
+        course.shut_nobody_out();
+    }
     course
 }
 
@@ -147,6 +153,13 @@ impl Course {
                 .map(|what| format!("the rest waits for {what}")),
         );
         plan
+    }
+
+    /// While something old still serves, its clients are let in.
+    fn shut_nobody_out(&mut self) {
+        for lane in self.stages.iter_mut().flatten() {
+            lane.retain(|step| !matches!(step, Step::Revoke { .. }));
+        }
     }
 
     /// Leaves what makes the first things, and nothing that follows.
