@@ -4,7 +4,7 @@
 use std::{str::FromStr, time::Duration};
 
 use clap::{ArgAction, Args, Subcommand};
-use roadstead_aws::{RaisedLimit, Scheme, TargetType};
+use roadstead_aws::{RaisedLimit, RaisedQuota, Scheme, TargetType};
 use roadstead_core::PortNumber;
 
 use super::{duration, non_empty, positive};
@@ -12,7 +12,7 @@ use super::{duration, non_empty, positive};
 /// Flags of the aws provider.
 #[derive(Args, Debug)]
 pub struct AwsArgs {
-    /// The VPC of the nodes [default: the one of the machine that this runs on]
+    /// The VPC of new load balancers [default: that of the nodes]
     #[arg(long, value_name = "VPC", env = "ROADSTEAD_AWS_VPC_ID", hide_env_values = true, value_parser = vpc)]
     pub aws_vpc_id: Option<String>,
     /// The cluster's name in the tags of subnets and security groups (kubernetes.io/cluster/NAME)
@@ -108,6 +108,25 @@ pub struct AwsArgs {
     /// How long the take-over of a load balancer (roadstead.dev/adopt) is announced on the Service before it is done
     #[arg(long, value_name = "DURATION", env = "ROADSTEAD_AWS_ADOPTION_NOTICE", hide_env_values = true, default_value = "30s", value_parser = duration)]
     pub aws_adoption_notice: Duration,
+    /// A tag key that somebody else manages on load balancers: never set, never removed; may be repeated
+    #[arg(
+        long = "aws-external-tag",
+        value_name = "KEY",
+        env = "ROADSTEAD_AWS_EXTERNAL_TAG",
+        hide_env_values = true,
+        value_delimiter = ',',
+        value_parser = non_empty
+    )]
+    pub aws_external_tags: Vec<String>,
+    /// A quota that AWS raised for this account: target-group=N, load-balancer=N or zone=N targets; may be repeated
+    #[arg(
+        long = "aws-target-quota",
+        value_name = "WHAT=N",
+        env = "ROADSTEAD_AWS_TARGET_QUOTA",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub aws_target_quotas: Vec<RaisedQuota>,
 }
 
 /// What there is about AWS alone.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use roadstead_aws::{ApiSettings, AwsMetrics, AwsProvider, Defaults, Limits, Settings};
+use roadstead_aws::{ApiSettings, AwsMetrics, AwsProvider, Defaults, Limits, Quotas, Settings};
 use roadstead_core::ClusterUid;
 
 use super::{Made, Purpose};
@@ -43,6 +43,8 @@ fn settings(args: &AwsArgs, metrics: &Metrics) -> Settings {
         aws_check_interval,
         aws_deep_check_interval,
         aws_adoption_notice,
+        aws_external_tags,
+        aws_target_quotas,
     } = args;
     Settings {
         vpc_id: aws_vpc_id.clone(),
@@ -59,6 +61,11 @@ fn settings(args: &AwsArgs, metrics: &Metrics) -> Settings {
         check_interval: *aws_check_interval,
         deep_check_interval: *aws_deep_check_interval,
         adoption_notice: *aws_adoption_notice,
+        external_tags: aws_external_tags.iter().cloned().collect(),
+        quotas: aws_target_quotas
+            .iter()
+            .copied()
+            .fold(Quotas::default(), Quotas::with),
         ..Settings::default()
     }
 }

@@ -32,7 +32,7 @@ pub use self::{
         ApiSettings, AwsMetrics, Category, ConnectError, Limit, Limits, ParseLimitError,
         RaisedLimit,
     },
-    desired::Quotas,
+    desired::{ParseQuotaError, Quotas, RaisedQuota},
     params::Defaults,
     policy::IAM_POLICY,
     provider::AwsProvider,

@@ -200,6 +200,7 @@ fn shared_settings(settings: &Settings, cluster: &ClusterUid) -> SharedSettings 
         cluster_name: settings.cluster_name.clone(),
         backend: settings.backend_security_group.as_ref().map(group),
         node_groups: settings.node_security_groups.iter().map(group).collect(),
+        node_group_tags: settings.node_security_group_tags.clone(),
         node_ports: settings.node_ports.0.get()..=settings.node_ports.1.get(),
         tags: settings.defaults.tags.clone(),
     }

@@ -140,7 +140,15 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- end }}
 - {{ printf "--aws-replacement-grace=%s" .replacementGrace | quote }}
 - {{ printf "--aws-health-interval=%s" .healthInterval | quote }}
+- {{ printf "--aws-check-interval=%s" .checkInterval | quote }}
 - {{ printf "--aws-deep-check-interval=%s" .deepCheckInterval | quote }}
+- {{ printf "--aws-adoption-notice=%s" .adoptionNotice | quote }}
+{{- range .externalTags }}
+- {{ printf "--aws-external-tag=%s" . | quote }}
+{{- end }}
+{{- range .targetQuotas }}
+- {{ printf "--aws-target-quota=%s" . | quote }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- if has "mock" .Values.controller.providers }}

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roadstead_core::{IpFamily, PortNumber};
 
-pub use self::targets::Quotas;
+pub use self::targets::{ParseQuotaError, Quotas, RaisedQuota};
 pub(crate) use self::{
     build::{Resolved, build, variant_slot},
     targets::{Candidate, instance_targets, pod_targets},

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    str::FromStr,
 };
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -25,6 +26,22 @@ pub struct Quotas {
     pub per_zone: usize,
 }
 
+/// A quota that AWS raised for an account: `zone=1000`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RaisedQuota {
+    /// Targets of one target group.
+    Group(usize),
+    /// Targets of one load balancer.
+    LoadBalancer(usize),
+    /// Targets of one load balancer in one zone.
+    Zone(usize),
+}
+
+/// What is no quota.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no quota; write target-group=N, load-balancer=N or zone=N, with N at least 1")]
+pub struct ParseQuotaError(String);
+
 /// One target that could be registered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Candidate {
@@ -34,6 +51,23 @@ pub(crate) struct Candidate {
 
 /// The zone that stands for every zone: an address outside the VPC is reached through all of them.
 const EVERY_ZONE: &str = "all";
+
+impl FromStr for RaisedQuota {
+    type Err = ParseQuotaError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || ParseQuotaError(text.to_owned());
+        let (what, number) = text.split_once('=').ok_or_else(error)?;
+        let number = number.parse::<usize>().ok().filter(|number| *number > 0);
+        let number = number.ok_or_else(error)?;
+        match what {
+            "target-group" => Ok(Self::Group(number)),
+            "load-balancer" => Ok(Self::LoadBalancer(number)),
+            "zone" => Ok(Self::Zone(number)),
+            _ => Err(error()),
+        }
+    }
+}
 
 impl Default for Quotas {
     fn default() -> Self {
@@ -122,6 +156,19 @@ pub(crate) fn pod_targets<'t>(
 // === impl Quotas ===
 
 impl Quotas {
+    /// These, with one of them raised.
+    #[must_use]
+    pub fn with(self, raised: RaisedQuota) -> Self {
+        match raised {
+            RaisedQuota::Group(per_group) => Self { per_group, ..self },
+            RaisedQuota::LoadBalancer(per_load_balancer) => Self {
+                per_load_balancer,
+                ..self
+            },
+            RaisedQuota::Zone(per_zone) => Self { per_zone, ..self },
+        }
+    }
+
     /// The targets of each group among its candidates, and what to tell the user if some are left out.
     ///
     /// Which ones stay is a matter of each target's own hash, so that one more or one less moves no other.
@@ -163,7 +210,7 @@ impl Quotas {
                 "{taken} of {offered} targets are registered, the most that AWS's quotas allow for a load balancer with {count} \
                  ports ({} a target group, {} a load balancer, {} {}); choose nodes with \
                  service.beta.kubernetes.io/aws-load-balancer-target-node-labels, or have the quotas raised and pass \
-                 --aws-quotas",
+                 --aws-target-quota",
                 self.per_group,
                 self.per_load_balancer,
                 self.per_zone,
@@ -250,6 +297,16 @@ mod tests {
         let two = vec![("t", group(&three, 100)), ("u", group(&three, 100))];
         assert_eq!(count(true, &two), (500, true), "a node counts once a port");
         assert_eq!(count(false, &two), (600, false));
+    }
+
+    #[test]
+    fn a_raised_quota_is_read_or_explained() {
+        let raised: RaisedQuota = "zone=1000".parse().unwrap();
+        assert_eq!(Quotas::default().with(raised).per_zone, 1_000);
+        for bad in ["zone", "zone=0", "zone=many", "region=1"] {
+            let error = bad.parse::<RaisedQuota>().unwrap_err().to_string();
+            assert!(error.contains("load-balancer=N"), "{error}");
+        }
     }
 
     #[test]

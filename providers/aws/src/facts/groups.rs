@@ -32,6 +32,8 @@ struct Lookup {
 pub(crate) struct NodeWish<'a> {
     /// The name in the tags `kubernetes.io/cluster/<name>`; `None`: any such tag counts.
     pub(crate) cluster_name: Option<&'a str>,
+    /// Tags that the right group carries besides.
+    pub(crate) tags: &'a tags::Tags,
     /// Whether pods are targets themselves: then every interface of a node counts, not only its first.
     pub(crate) pods: bool,
 }

@@ -91,10 +91,15 @@ fn interfaces(instance: &InstanceSeen, pods: bool) -> impl Iterator<Item = &Inte
 }
 
 fn is_for(wish: NodeWish<'_>, tags: &BTreeMap<String, String>) -> bool {
-    match wish.cluster_name {
+    let cluster = match wish.cluster_name {
         Some(name) => tags.contains_key(&format!("{CLUSTER_TAG}{name}")),
         None => tags.keys().any(|key| key.starts_with(CLUSTER_TAG)),
-    }
+    };
+    cluster
+        && wish
+            .tags
+            .iter()
+            .all(|(key, value)| tags.get(key) == Some(value))
 }
 
 /// The problems in words, those of one kind together.
@@ -239,6 +244,7 @@ mod tests {
             };
             let wish = NodeWish {
                 cluster_name,
+                tags: &BTreeMap::new(),
                 pods: false,
             };
             let found = node_groups(&instance, |group| tags.get(group), wish);

@@ -53,6 +53,7 @@ fn ids(ids: &[&str]) -> Vec<InstanceId> {
 
 const NODES: NodeWish<'_> = NodeWish {
     cluster_name: Some("prod"),
+    tags: &BTreeMap::new(),
     pods: false,
 };
 

@@ -41,6 +41,8 @@ pub(crate) struct SharedSettings {
     pub(crate) backend: Option<GroupId>,
     /// The nodes' groups, if the user named them: then no instance is asked for.
     pub(crate) node_groups: BTreeSet<GroupId>,
+    /// Tags that the group of a node carries, where the node has several.
+    pub(crate) node_group_tags: BTreeMap<String, String>,
     /// The ports that Services have on nodes: 30000-32767, unless the API server was told otherwise.
     pub(crate) node_ports: RangeInclusive<u16>,
     /// Tags for the group besides the marks.
@@ -237,6 +239,7 @@ impl Shared {
         }
         let wish = NodeWish {
             cluster_name: self.settings.cluster_name.as_deref(),
+            tags: &self.settings.node_group_tags,
             pods,
         };
         let found = self.facts.node_groups(calls, &unknown, wish).await?;
