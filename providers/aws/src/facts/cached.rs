@@ -89,9 +89,11 @@ impl<K, T: Clone> Flights<K, T> {
     }
 
     fn under_way(&self) -> impl Iterator<Item = (&K, Flight<T>)> {
-        self.0
-            .iter()
-            .filter_map(|(key, flight)| Some((key, flight.upgrade()?)))
+        self.0.iter().filter_map(|(key, flight)| {
+            // One that has landed lives on while somebody has not taken note of it yet.
+            let flight = flight.upgrade().filter(|it| it.peek().is_none())?;
+            Some((key, flight))
+        })
     }
 
     /// Starts a call that others may join.
@@ -100,8 +102,9 @@ impl<K, T: Clone> Flights<K, T> {
         key: K,
         call: impl Future<Output = T> + Send + 'static,
     ) -> Flight<T> {
+        let is_under_way = |flight: Flight<T>| flight.peek().is_none();
         self.0
-            .retain(|(_, flight)| flight.upgrade().is_some_and(|f| f.peek().is_none()));
+            .retain(|(_, flight)| flight.upgrade().is_some_and(is_under_way));
         let flight = call.boxed().shared();
         if let Some(weak) = flight.downgrade() {
             self.0.push((key, weak));

@@ -32,8 +32,8 @@ struct Lookup {
 pub(crate) struct NodeWish<'a> {
     /// The name in the tags `kubernetes.io/cluster/<name>`; `None`: any such tag counts.
     pub(crate) cluster_name: Option<&'a str>,
-    /// Tags that the right group carries besides.
-    pub(crate) tags: &'a tags::Tags,
+    /// Tags that the one must have besides.
+    pub(crate) tags: &'a BTreeMap<String, String>,
     /// Whether pods are targets themselves: then every interface of a node counts, not only its first.
     pub(crate) pods: bool,
 }
@@ -140,18 +140,17 @@ impl Facts {
         calls: &impl Ec2,
         nodes: &[InstanceId],
         wish: NodeWish<'_>,
+        trust: Trust,
     ) -> Result<NodeGroups, Failure> {
         let mut found = NodeGroups::default();
-        let problems = self
-            .judge(calls, nodes, wish, Trust::Kept, &mut found)
-            .await?;
+        let problems = self.judge(calls, nodes, wish, trust, &mut found).await?;
         if !problems.is_empty() {
             // Perhaps a group was tagged, or the instance started, since AWS was asked.
             let again: Vec<InstanceId> = problems.into_iter().map(|(id, _)| id).collect();
             let problems = self
                 .judge(calls, &again, wish, Trust::Recent, &mut found)
                 .await?;
-            found.problems = tell(&problems, wish.cluster_name);
+            found.problems = tell(&problems, wish);
         }
         Ok(found)
     }

@@ -20,9 +20,9 @@ use std::{
 
 use roadstead_core::{ErrorKind, Target, Targets};
 
-use self::cached::{Cached, Trust};
+use self::cached::Cached;
 pub(crate) use self::{
-    cached::{Flights, lock},
+    cached::{Flights, Trust, lock},
     ec2::Ec2,
     failure::Failure,
     groups::NodeWish,

@@ -91,11 +91,11 @@ fn interfaces(instance: &InstanceSeen, pods: bool) -> impl Iterator<Item = &Inte
 }
 
 fn is_for(wish: NodeWish<'_>, tags: &BTreeMap<String, String>) -> bool {
-    let cluster = match wish.cluster_name {
+    let of_the_cluster = match wish.cluster_name {
         Some(name) => tags.contains_key(&format!("{CLUSTER_TAG}{name}")),
         None => tags.keys().any(|key| key.starts_with(CLUSTER_TAG)),
     };
-    cluster
+    of_the_cluster
         && wish
             .tags
             .iter()
@@ -103,14 +103,14 @@ fn is_for(wish: NodeWish<'_>, tags: &BTreeMap<String, String>) -> bool {
 }
 
 /// The problems in words, those of one kind together.
-pub(super) fn tell(problems: &[(InstanceId, Problem)], cluster_name: Option<&str>) -> Vec<String> {
+pub(super) fn tell(problems: &[(InstanceId, Problem)], wish: NodeWish<'_>) -> Vec<String> {
     let mut alike: BTreeMap<&Problem, Vec<&InstanceId>> = BTreeMap::new();
     for (id, problem) in problems {
         alike.entry(problem).or_default().push(id);
     }
     alike
         .into_iter()
-        .map(|(problem, nodes)| problem.told(&nodes, cluster_name))
+        .map(|(problem, nodes)| problem.told(&nodes, wish))
         .collect()
 }
 
@@ -131,7 +131,7 @@ fn named(nodes: &[&InstanceId]) -> String {
 // === impl Problem ===
 
 impl Problem {
-    fn told(&self, nodes: &[&InstanceId], cluster_name: Option<&str>) -> String {
+    fn told(&self, nodes: &[&InstanceId], wish: NodeWish<'_>) -> String {
         let who = named(nodes);
         let (groups, tagged) = match self {
             Self::Unknown => {
@@ -142,7 +142,13 @@ impl Problem {
             }
             Self::Ambiguous { groups, tagged } => (groups, tagged),
         };
-        let tag = format!("{CLUSTER_TAG}{}", cluster_name.unwrap_or("<name>"));
+        let of_the_cluster = format!("{CLUSTER_TAG}{}", wish.cluster_name.unwrap_or("<name>"));
+        let others = wish
+            .tags
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"));
+        let tag: Vec<String> = std::iter::once(of_the_cluster).chain(others).collect();
+        let tag = tag.join(" and ");
         let found = match (groups.len(), tagged.len()) {
             (0, _) => "has no security group".to_owned(),
             (_, 0) => format!(
@@ -232,6 +238,7 @@ mod tests {
             ),
             (&[], prod, ambiguous(&[], &[])),
         ] {
+            let none = BTreeMap::new();
             let instance = InstanceSeen {
                 id: "i-1".into(),
                 vpc: None,
@@ -244,7 +251,7 @@ mod tests {
             };
             let wish = NodeWish {
                 cluster_name,
-                tags: &BTreeMap::new(),
+                tags: &none,
                 pods: false,
             };
             let found = node_groups(&instance, |group| tags.get(group), wish);
@@ -261,6 +268,12 @@ mod tests {
         let problems: Vec<_> = (0..1000)
             .map(|n| (InstanceId::new(format!("i-{n}")), problem()))
             .collect();
-        insta::assert_yaml_snapshot!(tell(&problems, None), @r#"- "load balancers may not reach i-0, i-1, i-2 and 997 more: the network interface has the security groups sg-a, sg-b, none of them with the tag kubernetes.io/cluster/<name>; tag exactly one, or name the nodes' group with --aws-node-security-group""#);
+        let blue = BTreeMap::from([("pool".to_owned(), "blue".to_owned())]);
+        let wish = NodeWish {
+            cluster_name: None,
+            tags: &blue,
+            pods: false,
+        };
+        insta::assert_yaml_snapshot!(tell(&problems, wish), @r#"- "load balancers may not reach i-0, i-1, i-2 and 997 more: the network interface has the security groups sg-a, sg-b, none of them with the tag kubernetes.io/cluster/<name> and pool=blue; tag exactly one, or name the nodes' group with --aws-node-security-group""#);
     }
 }

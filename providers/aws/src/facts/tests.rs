@@ -51,11 +51,13 @@ fn ids(ids: &[&str]) -> Vec<InstanceId> {
     ids.iter().map(|id| InstanceId::new(*id)).collect()
 }
 
-const NODES: NodeWish<'_> = NodeWish {
+static NODES: NodeWish<'_> = NodeWish {
     cluster_name: Some("prod"),
-    tags: &BTreeMap::new(),
+    tags: &NO_TAGS,
     pods: false,
 };
+
+static NO_TAGS: BTreeMap<String, String> = BTreeMap::new();
 
 /// Node groups in words: `i-1: sg-1`.
 fn told(found: &NodeGroups) -> Vec<String> {
@@ -177,26 +179,38 @@ async fn a_node_whose_group_is_not_clear_blocks_no_other_and_heals_when_it_is_ta
         it.start("i-3", &[]);
     });
     let nodes = ids(&["i-1", "i-2", "i-3", "i-4"]);
-    let found = facts.node_groups(&world, &nodes, NODES).await.unwrap();
+    let found = facts
+        .node_groups(&world, &nodes, NODES, Trust::Kept)
+        .await
+        .unwrap();
     assert_eq!(told(&found), ["i-1: sg-1"]);
     insta::assert_yaml_snapshot!(found.problems);
     let pods = NodeWish {
         pods: true,
         ..NODES
     };
-    let found = facts.node_groups(&world, &nodes, pods).await.unwrap();
+    let found = facts
+        .node_groups(&world, &nodes, pods, Trust::Kept)
+        .await
+        .unwrap();
     assert_eq!(told(&found), ["i-1: sg-1 sg-pods"]);
 
     advance(SOON).await;
     let mine = tag("kubernetes.io/cluster/prod", "owned");
     world.edit(|it| it.groups.get_mut(&"sg-b".into()).unwrap().tags = mine.clone());
-    let found = facts.node_groups(&world, &nodes, NODES).await.unwrap();
+    let found = facts
+        .node_groups(&world, &nodes, NODES, Trust::Kept)
+        .await
+        .unwrap();
     assert_eq!(told(&found), ["i-1: sg-1", "i-2: sg-b"]);
 
     advance(Duration::from_mins(6)).await;
     world.edit(|it| it.groups.get_mut(&"sg-a".into()).unwrap().tags = mine);
     let nodes = ids(&["i-2"]);
-    let found = facts.node_groups(&world, &nodes, NODES).await.unwrap();
+    let found = facts
+        .node_groups(&world, &nodes, NODES, Trust::Kept)
+        .await
+        .unwrap();
     insta::assert_yaml_snapshot!("both_tagged", found.problems);
 }
 

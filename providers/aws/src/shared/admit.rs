@@ -107,7 +107,7 @@ impl Admitting {
             // One of the two is gone; which one, the next look tells.
             let mut memory = lock(&self.memory);
             memory.forget();
-            memory.forget_nodes();
+            memory.doubt_nodes();
         }
         Err(Failure::call(
             error,

@@ -8,6 +8,8 @@ mod backend;
 mod release;
 mod rules;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -24,7 +26,7 @@ use self::{
     state::{Hold, State},
 };
 use crate::{
-    facts::{Ec2, Facts, Failure, NodeWish, lock},
+    facts::{Ec2, Facts, Failure, NodeWish, Trust, lock},
     ids::{GroupId, InstanceId, VpcId},
     names,
     seen::Rule,
@@ -41,7 +43,7 @@ pub(crate) struct SharedSettings {
     pub(crate) backend: Option<GroupId>,
     /// The nodes' groups, if the user named them: then no instance is asked for.
     pub(crate) node_groups: BTreeSet<GroupId>,
-    /// Tags that the group of a node carries, where the node has several.
+    /// Tags that one of several groups of a node must have besides the cluster's to be the one.
     pub(crate) node_group_tags: BTreeMap<String, String>,
     /// The ports that Services have on nodes: 30000-32767, unless the API server was told otherwise.
     pub(crate) node_ports: RangeInclusive<u16>,
@@ -242,7 +244,11 @@ impl Shared {
             tags: &self.settings.node_group_tags,
             pods,
         };
-        let found = self.facts.node_groups(calls, &unknown, wish).await?;
+        let trust = match max_age {
+            Some(_) => Trust::Recent,
+            None => lock(&self.state).trust_in_nodes(),
+        };
+        let found = self.facts.node_groups(calls, &unknown, wish, trust).await?;
         groups.extend(found.groups.values().flatten().cloned());
         lock(&self.state).learn_nodes(found.groups, pods);
         Ok(Nodes {

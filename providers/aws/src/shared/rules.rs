@@ -142,3 +142,100 @@ impl fmt::Display for Told<'_> {
         f.write_str(&each.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(needs: &Needs) -> String {
+        let rules = wanted(needs, &(30_000..=32_767), &GroupId::new("sg-1"));
+        Told(&rules).to_string()
+    }
+
+    #[test]
+    fn needs_become_a_constant_number_of_rules() {
+        let health = |ports: &[u16]| ports.iter().filter_map(|p| PortNumber::new(*p)).collect();
+        let none = Needs::default();
+        for (needs, expected) in [
+            (none.clone(), ""),
+            (
+                Needs {
+                    tcp: true,
+                    ..none.clone()
+                },
+                "TCP 30000-32767",
+            ),
+            (
+                Needs {
+                    tcp: true,
+                    udp: true,
+                    ..none.clone()
+                },
+                "TCP 30000-32767, UDP 30000-32767",
+            ),
+            (
+                Needs {
+                    tcp: true,
+                    pods: true,
+                    ..none.clone()
+                },
+                "TCP all ports",
+            ),
+            (
+                Needs {
+                    tcp: true,
+                    udp: true,
+                    pods: true,
+                    health: health(&[10_256]),
+                    ..none.clone()
+                },
+                "TCP all ports, UDP all ports",
+            ),
+            (
+                Needs {
+                    tcp: true,
+                    health: health(&[10_256, 30_000, 32_767, 32_768]),
+                    ..none.clone()
+                },
+                "TCP 10256 and 30000-32767 and 32768",
+            ),
+            (
+                Needs {
+                    tcp: true,
+                    icmp: true,
+                    icmpv6: true,
+                    ..none
+                },
+                "TCP 30000-32767, ICMP 3/4, ICMPV6 2/0",
+            ),
+        ] {
+            assert_eq!(told(&needs), expected, "{needs:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_is_covered_by_a_wider_one_of_the_same_source_only() {
+        let rule = |protocol: &str, from, to, source: &str| Rule {
+            protocol: RuleProtocol::parse(protocol),
+            from,
+            to,
+            source: RuleSource::Group(source.into()),
+        };
+        let narrow = rule("tcp", 80, 90, "sg-1");
+        for (wide, covered) in [
+            (rule("tcp", 80, 90, "sg-1"), true),
+            (rule("tcp", 1, 100, "sg-1"), true),
+            (rule("-1", -1, -1, "sg-1"), true),
+            (rule("tcp", 81, 100, "sg-1"), false),
+            (rule("tcp", 1, 89, "sg-1"), false),
+            (rule("udp", 1, 100, "sg-1"), false),
+            (rule("-1", -1, -1, "sg-2"), false),
+        ] {
+            assert_eq!(covers(&wide, &narrow), covered, "{wide:?}");
+        }
+        let ping = rule("icmp", 3, 4, "sg-1");
+        assert!(covers(&rule("icmp", -1, -1, "sg-1"), &ping));
+        assert!(covers(&rule("icmp", 3, -1, "sg-1"), &ping));
+        assert!(!covers(&rule("icmp", 3, 3, "sg-1"), &ping));
+    }
+}

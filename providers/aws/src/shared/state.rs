@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{Collected, Watermark, rules};
 use crate::{
     api::Priority,
-    facts::{Failure, Flights},
+    facts::{Failure, Flights, Trust},
     ids::{GroupId, InstanceId, VpcId},
     seen::Rule,
 };
@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) epoch: u64,
     backends: HashMap<VpcId, Backend>,
     nodes: HashMap<InstanceId, Node>,
+    /// When a node's group turned out to be gone: what was read of nodes before does not do.
+    nodes_doubted: Option<Instant>,
     pub(super) readings: Flights<(VpcId, Priority), Result<Option<GroupId>, Failure>>,
     pub(super) makings: Flights<VpcId, Result<(), Failure>>,
     /// By backend group and node group.
@@ -58,6 +60,9 @@ struct Node {
 
 /// A node of which nothing was heard for so long is gone.
 const NODES_KEPT: Duration = Duration::from_hours(24);
+
+/// For so long after a doubt the facts may still hold what was read before: they keep instances for 10 minutes.
+const NODES_DOUBTED: Duration = Duration::from_mins(10);
 
 fn is_young(read: Instant, max_age: Option<Duration>) -> bool {
     max_age.is_none_or(|max| read.elapsed() <= max)
@@ -174,8 +179,17 @@ impl State {
         }
     }
 
-    /// Nodes whose groups turned out to be gone.
-    pub(super) fn forget_nodes(&mut self) {
+    /// The group of a node turned out to be gone.
+    pub(super) fn doubt_nodes(&mut self) {
         self.nodes.clear();
+        self.nodes_doubted = Some(Instant::now());
+    }
+
+    /// How old an answer about nodes may be.
+    pub(super) fn trust_in_nodes(&self) -> Trust {
+        match self.nodes_doubted {
+            Some(at) if at.elapsed() <= NODES_DOUBTED => Trust::Recent,
+            Some(_) | None => Trust::Kept,
+        }
     }
 }
