@@ -218,9 +218,14 @@ impl AwsProvider {
             .since(not_before, Priority::Check, false)
             .await?;
         if deep {
+            // The tags of all Services are read together, twenty with a call.
+            let fresh = self.settings.deep_check_interval / 2;
+            let not_before = now.checked_sub(fresh).unwrap_or(now);
+            self.refresh
+                .since(not_before, Priority::Check, true)
+                .await?;
             let calls = self.api.calls(Priority::Check);
             self.mirror.distrust(owner);
-            self.reread_tags(&calls, &wish.want.id).await?;
             let observed = self.mirror.observe(&wish.want.id);
             match details::read(&calls, &self.mirror, &observed, Depth::Deep).await {
                 // Something is gone: the next look makes it anew.

@@ -104,22 +104,6 @@ impl AwsProvider {
         Ok(())
     }
 
-    /// Reads the tags of everything of `id` again.
-    pub(crate) async fn reread_tags(&self, calls: &Calls, id: &LoadBalancerId) -> Result<()> {
-        let observed = self.mirror.observe(id);
-        let balancers = observed.load_balancers.iter().map(|there| &there.seen.arn);
-        let groups = observed.target_groups.iter().map(|there| &there.seen.arn);
-        let arns: Vec<Arn> = balancers.chain(groups).cloned().collect();
-        let tags = calls
-            .tags(&arns)
-            .await
-            .map_err(|error| error.into_core("reading tags"))?;
-        for (arn, tags) in tags {
-            self.mirror.retagged(&arn, tags);
-        }
-        Ok(())
-    }
-
     /// Compares the shared group and the nodes' rules with what they should be.
     pub(crate) async fn shared_check(&self, calls: &Calls, wish: &Wish<'_>) -> Result<()> {
         if let Some(needs) = needs(wish) {

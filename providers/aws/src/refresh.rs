@@ -64,7 +64,12 @@ impl Refresh {
         priority: Priority,
         tags: bool,
     ) -> Result<(), Failure> {
-        if !tags && self.mirror.listed().is_some_and(|at| at >= not_before) {
+        let listed = if tags {
+            self.mirror.listed_with_tags()
+        } else {
+            self.mirror.listed()
+        };
+        if listed.is_some_and(|at| at >= not_before) {
             return Ok(());
         }
         self.join(not_before, priority, tags).await
@@ -137,6 +142,7 @@ async fn list(
         target_groups,
         groups,
         tags,
+        all_tags,
     });
     Ok(())
 }

@@ -26,6 +26,8 @@ pub(crate) struct Listing {
     pub(crate) groups: Vec<SecurityGroupSeen>,
     /// The tags of those whose tags were not known.
     pub(crate) tags: HashMap<Arn, Tags>,
+    /// Whether the tags of what is ours are among them.
+    pub(crate) all_tags: bool,
 }
 
 impl Mirror {
@@ -55,18 +57,6 @@ impl Mirror {
             .collect()
     }
 
-    /// Takes in tags that were read again.
-    pub(crate) fn retagged(&self, arn: &Arn, tags: Tags) {
-        let mut contents = self.lock();
-        if let Some(record) = contents.load_balancers.get_mut(arn) {
-            follow_marks(&mut record.it.marks, &tags);
-            record.it.tags = tags;
-        } else if let Some(record) = contents.target_groups.get_mut(arn) {
-            follow_marks(&mut record.it.marks, &tags);
-            record.it.tags = tags;
-        }
-    }
-
     /// Takes in what was listed.
     pub(crate) fn absorb(&self, listing: Listing) {
         let Listing {
@@ -75,6 +65,7 @@ impl Mirror {
             target_groups,
             groups,
             mut tags,
+            all_tags,
         } = listing;
         let mut contents = self.lock();
         let mut there = HashSet::new();
@@ -95,6 +86,9 @@ impl Mirror {
         contents.drop_absent(&there, begun);
         contents.removed.retain(|_, at| at.elapsed() < VISIBILITY);
         contents.listed = Some(begun);
+        if all_tags {
+            contents.listed_with_tags = Some(begun);
+        }
     }
 
     fn absorb_load_balancer(

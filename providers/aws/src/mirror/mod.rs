@@ -52,6 +52,8 @@ struct Contents {
     doubts: HashMap<OwnerUid, Instant>,
     /// When everything was last listed.
     listed: Option<Instant>,
+    /// When everything was last listed with the tags of what is ours.
+    listed_with_tags: Option<Instant>,
     /// When each Service was last compared with a fresh listing, and with everything.
     checked: HashMap<OwnerUid, Checked>,
 }
@@ -181,6 +183,11 @@ impl Mirror {
     /// When the last listing of everything began; `None`: there was none.
     pub(crate) fn listed(&self) -> Option<Instant> {
         self.lock().listed
+    }
+
+    /// When the last listing began that read the tags of what is ours as well.
+    pub(crate) fn listed_with_tags(&self) -> Option<Instant> {
+        self.lock().listed_with_tags
     }
 
     /// When `owner` was last compared with what exists; `None`: not by this process.
