@@ -92,7 +92,7 @@ fn change(
 ) -> Option<Arn> {
     let group = observed.target_group(&wanted.target_group);
     let points = group.is_some_and(|group| there.seen.target_groups == [group.seen.arn.clone()]);
-    if !points && serves(observed, there) && !group.is_some_and(is_ready) {
+    if !points && reaches(observed, there) && !group.is_some_and(is_ready) {
         return warm_up(desired, balancer, group, port, wanted, course);
     }
     let mut lane = Vec::new();
@@ -187,8 +187,8 @@ fn certificates(
     steps
 }
 
-/// Whether a listener sends its clients to a target that is well.
-fn serves(observed: &Observed, there: &ListenerObserved) -> bool {
+/// Whether a listener sends its clients to a target that is well. What was not looked at is given the benefit of the doubt.
+pub(super) fn reaches(observed: &Observed, there: &ListenerObserved) -> bool {
     there.seen.target_groups.iter().any(|arn| {
         observed
             .target_group_at(arn)

@@ -1,7 +1,9 @@
 //! Where are clients sent while one load balancer replaces another, and when does the old one go? Pure.
 
 use super::{
-    Course, MARK, Marked, REMOVE, SHAPE, Situation, Step, listeners::is_ready, targets::delta,
+    Course, MARK, Marked, REMOVE, SHAPE, Situation, Step,
+    listeners::{is_ready, reaches},
+    targets::delta,
 };
 use crate::{
     desired::{Desired, WantedTargetGroup},
@@ -27,7 +29,9 @@ pub(super) fn plan(
         .find(|other| situation.published.contains(&other.seen.dns_name))
         .or_else(|| others.first())
         .filter(|other| other.marks.retire_at.is_none() && serves(observed, other));
-    let ready = current.is_some_and(|current| takes_over(desired, observed, current));
+    let ready = current
+        .zip(serving.copied())
+        .is_some_and(|(current, serving)| takes_over(desired, observed, current, serving));
     match (current, serving) {
         (Some(current), None) => course.address = Some(current.seen.dns_name.clone()),
         (Some(current), Some(_)) if ready => course.address = Some(current.seen.dns_name.clone()),
@@ -47,8 +51,14 @@ pub(super) fn plan(
     }
 }
 
-/// Whether `balancer` could serve every client: all listeners point where they should, at somebody who is well.
-fn takes_over(desired: &Desired, observed: &Observed, balancer: &LoadBalancerObserved) -> bool {
+/// Whether `balancer` could serve every client that `serving` serves: all listeners point where they should, at somebody who
+/// is well. A port at which nobody is well now is no reason to wait.
+fn takes_over(
+    desired: &Desired,
+    observed: &Observed,
+    balancer: &LoadBalancerObserved,
+    serving: &LoadBalancerObserved,
+) -> bool {
     balancer.seen.state.is_active()
         && desired.listeners.iter().all(|(port, wanted)| {
             let Some(group) = observed.target_group(&wanted.target_group) else {
@@ -57,20 +67,20 @@ fn takes_over(desired: &Desired, observed: &Observed, balancer: &LoadBalancerObs
             let points = balancer
                 .listener(*port)
                 .is_some_and(|there| there.seen.target_groups == [group.seen.arn.clone()]);
-            points && is_ready(group)
+            let missed = serving.listeners.is_none()
+                || serving
+                    .listener(*port)
+                    .is_some_and(|there| reaches(observed, there));
+            points && (is_ready(group) || !missed)
         })
 }
 
 /// Whether any client of `balancer` reaches somebody. What was not looked at is given the benefit of the doubt.
 fn serves(observed: &Observed, balancer: &LoadBalancerObserved) -> bool {
     balancer.listeners.is_none()
-        || balancer.all_listeners().any(|listener| {
-            listener.seen.target_groups.iter().any(|arn| {
-                observed
-                    .target_group_at(arn)
-                    .is_none_or(|group| group.targets.is_none() || group.healthy() > 0)
-            })
-        })
+        || balancer
+            .all_listeners()
+            .any(|listener| reaches(observed, listener))
 }
 
 /// The targets of the old load balancer follow the nodes as long as clients may be there.
