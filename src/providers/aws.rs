@@ -66,7 +66,6 @@ fn settings(args: &AwsArgs, metrics: &Metrics) -> Settings {
             .iter()
             .copied()
             .fold(Quotas::default(), Quotas::with),
-        ..Settings::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures::future::try_join_all;
 
 use crate::{
-    api::Calls,
+    api::{Calls, Which},
     apply::{Failure, failure},
     ids::Arn,
     mirror::Mirror,
@@ -125,6 +125,30 @@ async fn read_listener(calls: &Calls, listener: &mut ListenerObserved) -> crate:
         } else {
             BTreeMap::new()
         });
+    }
+    Ok(())
+}
+
+/// Whether load balancers that were on their way are there by now.
+pub(crate) async fn read_states(
+    calls: &Calls,
+    mirror: &Mirror,
+    observed: &Observed,
+) -> Result<(), Failure> {
+    let under_way = observed
+        .load_balancers
+        .iter()
+        .filter(|there| !there.seen.state.is_active());
+    let arns: Vec<Arn> = under_way.map(|there| there.seen.arn.clone()).collect();
+    if arns.is_empty() {
+        return Ok(());
+    }
+    let seen = calls
+        .load_balancers(Which::Arns(&arns))
+        .await
+        .map_err(|error| failure(error, "reading load balancers that are being made"))?;
+    for seen in seen {
+        mirror.edit_load_balancer(&seen.arn.clone(), |known| known.seen = seen);
     }
     Ok(())
 }

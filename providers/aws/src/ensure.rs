@@ -283,6 +283,9 @@ impl AwsProvider {
             }) => {}
             Err(failure) => return Err(failure.error),
         }
+        if looked.course.waiting.is_some() {
+            details::read_states(&calls, &self.mirror, &looked.observed).await?;
+        }
         let every = if all_healthy(&looked.desired, &self.mirror.observe(&wish.want.id)) {
             self.settings.health_interval
         } else {

@@ -189,11 +189,19 @@ fn certificates(
 
 /// Whether a listener sends its clients to a target that is well. What was not looked at is given the benefit of the doubt.
 pub(super) fn reaches(observed: &Observed, there: &ListenerObserved) -> bool {
-    there.seen.target_groups.iter().any(|arn| {
-        observed
-            .target_group_at(arn)
-            .is_none_or(|group| group.targets.is_none() || group.healthy() > 0)
-    })
+    there
+        .seen
+        .target_groups
+        .iter()
+        .any(|arn| observed.target_group_at(arn).is_none_or(may_serve))
+}
+
+/// Whether clients may reach somebody there: also one that was found in its first checks when it was last asked for.
+fn may_serve(group: &TargetGroupObserved) -> bool {
+    group.targets.is_none()
+        || group
+            .registered_targets()
+            .any(|target| matches!(target.state, TargetState::Healthy | TargetState::Initial))
 }
 
 /// Whether clients may be sent there: somebody is well, and nobody is still being looked at for the first time.
