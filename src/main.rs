@@ -31,7 +31,7 @@ async fn main() -> ExitCode {
     let connection = global.connection();
     let result = match command {
         Command::Controller(args) => run::controller(*args, &connection).await,
-        Command::Plan(args) => plan(*args, &connection).await,
+        Command::Plan(args) => Box::pin(plan(*args, &connection)).await,
         Command::Status(args) => status(args, &connection).await,
         #[cfg(feature = "aws")]
         Command::Aws { command } => aws(command),
@@ -65,7 +65,7 @@ async fn plan(
     connection: &Connection,
 ) -> anyhow::Result<ExitCode> {
     let (client, server) = connect(connection).await?;
-    let possible = cli::plan::run(args, client)
+    let possible = Box::pin(cli::plan::run(args, client))
         .await
         .map_err(|error| at(&server, error))?;
     Ok(if possible {
