@@ -143,16 +143,16 @@ async fn a_take_over_is_announced_and_then_keeps_the_name_that_clients_know() {
         before,
         "only announced, and yet something changed"
     );
-    let mut wait = retry_after;
+    let mut pause = retry_after;
     for _ in 0..50 {
-        tokio::time::sleep(wait).await;
+        tokio::time::sleep(pause).await;
         match provider.ensure(&want).await.unwrap() {
             Ensured::Ready(outcome) => {
-                assert_eq!(hosts(&outcome.addresses), [name.clone()]);
+                assert_eq!(hosts(&outcome.addresses), std::slice::from_ref(&name));
                 want.published = outcome.addresses;
                 break;
             }
-            Ensured::Pending { retry_after, .. } => wait = retry_after,
+            Ensured::Pending { retry_after, .. } => pause = retry_after,
         }
     }
     assert!(!want.published.is_empty(), "never taken over");
