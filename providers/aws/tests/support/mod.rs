@@ -10,7 +10,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_sdk_ec2::types::{Filter, IpPermission};
 use aws_sdk_elasticloadbalancingv2::{
     config::Credentials,
@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub(crate) land: Landscape,
     pub(crate) proxy: FaultProxy,
     pub(crate) settings: Settings,
+    /// How long a call's answer may take; `None`: for ever.
+    pub(crate) answer: Option<Duration>,
     pub(crate) elb: aws_sdk_elasticloadbalancingv2::Client,
     pub(crate) ec2: aws_sdk_ec2::Client,
 }
@@ -59,6 +61,7 @@ impl World {
                 health_interval: Duration::from_secs(1),
                 ..Settings::default()
             },
+            answer: None,
             account,
             land,
             proxy,
@@ -67,7 +70,11 @@ impl World {
 
     /// A fresh provider process, behind the proxy.
     pub(crate) fn provider(&self, cluster: &ClusterUid) -> AwsProvider {
+        let mut timeouts = TimeoutConfig::builder();
+        timeouts.set_operation_attempt_timeout(self.answer);
         let config = SdkConfig::builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.build())
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .endpoint_url(self.proxy.endpoint())
