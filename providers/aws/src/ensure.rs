@@ -80,8 +80,8 @@ impl AwsProvider {
             let after = Instant::now().checked_sub(ago);
             self.look_anew(owner, after.unwrap_or_else(Instant::now), priority)
                 .await?;
-        } else if self.mirror.listed().is_none() {
-            self.refresh.since(Instant::now(), priority, false).await?;
+        } else {
+            self.refresh.once(priority).await?;
         }
         Ok(())
     }
@@ -225,7 +225,7 @@ impl AwsProvider {
                 .since(not_before, Priority::Check, true)
                 .await?;
             let calls = self.api.calls(Priority::Check);
-            self.mirror.distrust(owner);
+            self.mirror.distrust_settings(owner);
             let observed = self.mirror.observe(&wish.want.id);
             match details::read(&calls, &self.mirror, &observed, Depth::Deep).await {
                 // Something is gone: the next look makes it anew.

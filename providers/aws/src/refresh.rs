@@ -25,6 +25,8 @@ pub(crate) struct Refresh {
     api: Api,
     mirror: Arc<Mirror>,
     cluster: ClusterUid,
+    /// When this process had not asked for anything yet.
+    began: Instant,
     under_way: Mutex<Option<UnderWay>>,
 }
 
@@ -52,8 +54,14 @@ impl Refresh {
             api,
             mirror,
             cluster,
+            began: Instant::now(),
             under_way: Mutex::default(),
         }
+    }
+
+    /// Lists everything unless that was done before, or is being done for another Service.
+    pub(crate) async fn once(&self, priority: Priority) -> Result<(), Failure> {
+        self.since(self.began, priority, false).await
     }
 
     /// Lists everything unless a listing that began at or after `not_before` is known or under way. `tags`: those of our own

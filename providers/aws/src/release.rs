@@ -34,8 +34,8 @@ impl AwsProvider {
             let after = Instant::now().checked_sub(ago);
             self.list_for_release(id, after.unwrap_or_else(Instant::now))
                 .await?;
-        } else if self.mirror.listed().is_none() {
-            self.list_for_release(id, Instant::now()).await?;
+        } else {
+            self.refresh.once(Priority::Release).await?;
         }
         let observed = self.mirror.observe(id);
         if observed.is_empty() {

@@ -60,6 +60,25 @@ impl Mirror {
 
     /// Forgets everything that was known of the details of `owner`'s things: they are read anew.
     pub(crate) fn distrust(&self, owner: &OwnerUid) {
+        self.distrust_settings(owner);
+        let mut contents = self.lock();
+        let Contents {
+            target_groups,
+            owners,
+            ..
+        } = &mut *contents;
+        let Some(belongings) = owners.get(owner) else {
+            return;
+        };
+        for arn in &belongings.target_groups {
+            if let Some(record) = target_groups.get_mut(arn) {
+                record.it.targets = None;
+            }
+        }
+    }
+
+    /// As [`distrust`](Self::distrust), but for the targets, which are asked for more often anyway.
+    pub(crate) fn distrust_settings(&self, owner: &OwnerUid) {
         let mut contents = self.lock();
         let Contents {
             load_balancers,
@@ -80,7 +99,6 @@ impl Mirror {
         for arn in &belongings.target_groups {
             if let Some(record) = target_groups.get_mut(arn) {
                 record.it.attributes = None;
-                record.it.targets = None;
             }
         }
     }
