@@ -185,6 +185,9 @@ async fn read_target_group(
 ) -> Result<(), Failure> {
     let arn = &there.seen.arn;
     let reading = |error: crate::api::Error| {
+        if error.is_not_found() {
+            mirror.vanished_target_group(arn);
+        }
         failure(
             error,
             format_args!("reading target group {}", there.seen.name),
