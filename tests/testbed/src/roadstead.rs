@@ -44,6 +44,19 @@ impl Roadstead {
     /// # Errors
     /// The binary cannot be started.
     pub fn start(binary: &Path, kubeconfig: &Path, args: &[&str]) -> Result<Self> {
+        Self::start_in(binary, kubeconfig, args, &[])
+    }
+
+    /// [`Self::start`] with more in its environment, as what an SDK reads.
+    ///
+    /// # Errors
+    /// Those of [`Self::start`].
+    pub fn start_in(
+        binary: &Path,
+        kubeconfig: &Path,
+        args: &[&str],
+        environment: &[(&str, String)],
+    ) -> Result<Self> {
         let dir = RunDir::create()?;
         let port = Ports::reserve(1)?;
         let admin = SocketAddr::from((Ipv4Addr::LOCALHOST, port.first()));
@@ -54,6 +67,7 @@ impl Roadstead {
             }
         }
         command
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .env("KUBECONFIG", kubeconfig)
             .args(["controller", "--admin-address"])
             .arg(admin.to_string())
