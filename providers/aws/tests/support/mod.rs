@@ -20,7 +20,7 @@ use roadstead_aws::{AwsProvider, Settings};
 use roadstead_core::{ClusterUid, LoadBalancer, LoadBalancerId, NodeName, ProviderId, Target};
 use roadstead_testbed::{
     FaultProxy, LocalStack,
-    localstack::{Account, Landscape},
+    localstack::{Account, Landscape, LandscapeBuilder},
 };
 
 /// The cluster's name for people.
@@ -40,12 +40,14 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::on(|land| land.public_subnets(3).private_subnets(3)).await
+    }
+
+    /// A world with other subnets.
+    pub(crate) async fn on(subnets: impl FnOnce(LandscapeBuilder) -> LandscapeBuilder) -> Self {
         let localstack = LocalStack::shared().await.unwrap();
         let account = localstack.account().await.unwrap();
-        let land = account
-            .landscape(CLUSTER)
-            .public_subnets(3)
-            .private_subnets(3)
+        let land = subnets(account.landscape(CLUSTER))
             .instances(6)
             .build()
             .await
