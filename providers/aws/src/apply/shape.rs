@@ -241,6 +241,11 @@ impl Apply<'_> {
         self.mirror
             .edit_load_balancer(&seen.load_balancer.clone(), |there| {
                 if let Some(listener) = there.listeners.as_mut().and_then(|all| all.get_mut(arn)) {
+                    if listener.seen.protocol != seen.protocol {
+                        // They do not outlive the protocol that they belong to.
+                        listener.certificates = Some(BTreeSet::new());
+                        listener.attributes = None;
+                    }
                     listener.seen = seen;
                 }
             });

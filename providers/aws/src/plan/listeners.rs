@@ -8,6 +8,7 @@ use crate::{
     ids::Arn,
     observed::{ListenerObserved, LoadBalancerObserved, Observed, TargetGroupObserved},
     seen::TargetState,
+    types::ListenerProtocol,
 };
 
 /// Listeners at these ports may be ours for a while: no security group admits anybody to them.
@@ -105,7 +106,10 @@ fn change(
             why: why.join(", "),
         });
     }
-    if let Some(now) = &there.attributes {
+    // AWS knows attributes of TCP listeners only.
+    if let Some(now) = &there.attributes
+        && wanted.protocol == ListenerProtocol::Tcp
+    {
         let attributes = attributes::for_listener(&wanted.attributes, now);
         if !attributes.is_empty() {
             lane.push(Step::ChangeListenerAttributes {
@@ -164,8 +168,11 @@ fn certificates(
     let default = wanted.certificates.first();
     let asked: BTreeSet<String> = wanted.certificates.iter().skip(1).cloned().collect();
     let missing: BTreeSet<String> = asked.difference(now).cloned().collect();
-    let surplus: BTreeSet<String> = now
+    // With TLS the certificates go, and AWS refuses to remove any from a listener of another protocol.
+    let removable = now
         .difference(&asked)
+        .filter(|_| wanted.protocol == ListenerProtocol::Tls);
+    let surplus: BTreeSet<String> = removable
         .filter(|certificate| Some(*certificate) != default)
         .cloned()
         .collect();
