@@ -58,6 +58,7 @@ fn settings(args: &AwsArgs, metrics: &Metrics) -> Settings {
         replacement_grace: *aws_replacement_grace,
         health_interval: *aws_health_interval,
         health_first: FIRST_LOOK.min(*aws_health_interval),
+        settle: SETTLE,
         check_interval: *aws_check_interval,
         deep_check_interval: *aws_deep_check_interval,
         adoption_notice: *aws_adoption_notice,
@@ -68,6 +69,9 @@ fn settings(args: &AwsArgs, metrics: &Metrics) -> Settings {
             .fold(Quotas::default(), Quotas::with),
     }
 }
+
+/// AWS's lists are some seconds behind what was made.
+const SETTLE: Duration = Duration::from_secs(10);
 
 /// How soon targets are asked for after a change: AWS takes longer to find one healthy.
 const FIRST_LOOK: Duration = Duration::from_secs(5);

@@ -14,8 +14,6 @@ use crate::{
     shared::Collected,
 };
 
-/// After a call without an answer AWS may take so long to show what it made.
-const SETTLE: Duration = Duration::from_secs(10);
 /// How soon to look again for a target group that a deleted load balancer still holds.
 const SOON: Duration = Duration::from_secs(2);
 /// How soon to look again for a security group whose network interfaces are on their way out: up to minutes.
@@ -179,12 +177,12 @@ impl AwsProvider {
 
     /// Nothing of the Service is left, as far as AWS shows.
     fn gone(&self, id: &LoadBalancerId, doubted: Option<Duration>) -> Released {
-        if let Some(ago) = doubted.filter(|ago| *ago < SETTLE) {
+        if let Some(ago) = doubted.filter(|ago| *ago < self.settings.settle) {
             // Something that AWS does not show yet may have been made.
             self.mirror.doubt_again(&id.owner, ago);
             return in_progress((
                 "AWS to show whether the last call took effect".to_owned(),
-                SETTLE.saturating_sub(ago).max(Duration::from_secs(1)),
+                self.settings.settle.saturating_sub(ago),
             ));
         }
         self.mirror.forget(&id.owner);

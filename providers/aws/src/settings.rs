@@ -40,6 +40,8 @@ pub struct Settings {
     pub health_interval: Duration,
     /// How soon they are asked for after a change; doubled until `health_interval` while some are not healthy.
     pub health_first: Duration,
+    /// How long AWS may take to show what a call without an answer made: nothing is called gone before.
+    pub settle: Duration,
     /// How often a Service is compared with a listing.
     pub check_interval: Duration,
     /// How often a Service is compared with everything, attributes and tags included.
@@ -67,6 +69,7 @@ impl Default for Settings {
             adoption_notice: Duration::from_secs(30),
             health_interval: Duration::from_mins(5),
             health_first: Duration::from_secs(5),
+            settle: Duration::from_secs(10),
             // A little less than the controller's resync, which is jittered by 20 %.
             check_interval: Duration::from_mins(7),
             deep_check_interval: Duration::from_hours(1),

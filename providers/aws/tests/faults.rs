@@ -80,6 +80,33 @@ async fn twenty_services_are_served_while_requests_are_cut() {
     twenty_services_under(0.2, &Fault::Cut).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_without_an_answer_goes_even_if_nobody_looked_again() {
+    let mut world = quick_world().await;
+    world.settings.settle = Duration::from_millis(200);
+    let before = world.inventory().await;
+    for n in 1..=MOST_CHANGES {
+        let want = service(&world, &format!("unanswered-{n}"));
+        let provider = world.provider(&want.id.cluster);
+        let struck = striking(&world, n, &Fault::CutAfter, async {
+            // Whatever it says: the Service is deleted before anybody asks again.
+            drop(provider.ensure(&want).await);
+        });
+        let struck = struck.await;
+        until_gone(&provider, &want.id).await;
+        assert_eq!(
+            world.inventory().await,
+            before,
+            "something is left of change {n}"
+        );
+        if !struck {
+            assert!(n > 4, "only {n} changes were made");
+            return;
+        }
+    }
+    panic!("there is no end of changes");
+}
+
 /// The n-th change of a creation and the n-th of what follows, for every n, each on a Service of its own.
 async fn struck_at_every_change(fault: &Fault) {
     let world = quick_world().await;
