@@ -20,7 +20,7 @@ use roadstead_core::{
     SessionAffinity, Targets, TrafficPolicy, chain,
 };
 
-use self::support::World;
+use self::support::{World, shown::shown};
 
 const PREFIX: &str = "service.beta.kubernetes.io/aws-load-balancer-";
 /// So often a call may be followed by another before the test gives up.
@@ -78,111 +78,6 @@ async fn settle(provider: &dyn LoadBalancerProvider, want: &LoadBalancer) -> Out
         }
     }
     panic!("{} is not ready after {CALLS} calls", want.service);
-}
-
-/// What AWS shows of the load balancer of `want`, a line a fact.
-async fn shown(world: &World, want: &LoadBalancer) -> Vec<String> {
-    let mut lines = Vec::new();
-    for balancer in world.balancers_of(&want.id).await {
-        let arn = balancer.load_balancer_arn().unwrap();
-        lines.push(format!("name {}", balancer.load_balancer_name().unwrap()));
-        lines.push(format!("scheme {}", balancer.scheme().unwrap()));
-        lines.push(format!("family {}", balancer.ip_address_type().unwrap()));
-        let zones = balancer.availability_zones().iter();
-        lines.extend(zones.map(|zone| format!("subnet {}", zone.subnet_id().unwrap())));
-        for group in balancer.security_groups() {
-            lines.push(format!("security group {group}"));
-            lines.push(format!("rules {}", world.rules_of(group).await));
-        }
-        let enforced = balancer.enforce_security_group_inbound_rules_on_private_link_traffic();
-        lines.push(format!("private link {}", enforced.unwrap_or_default()));
-        let tags = world.tags(arn).await.into_iter();
-        lines.extend(tags.map(|(key, value)| format!("tag {key}={value}")));
-        let attributes = world.elb.describe_load_balancer_attributes();
-        let attributes = attributes.load_balancer_arn(arn).send().await.unwrap();
-        lines.extend(
-            attributes
-                .attributes()
-                .iter()
-                .map(|it| format!("attribute {}={}", it.key().unwrap(), it.value().unwrap())),
-        );
-        lines.extend(listeners(world, arn).await);
-        lines.extend(target_groups(world, arn).await);
-    }
-    lines
-}
-
-async fn listeners(world: &World, balancer: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let found = world.elb.describe_listeners().load_balancer_arn(balancer);
-    for listener in found.send().await.unwrap().listeners() {
-        let arn = listener.listener_arn().unwrap();
-        let (port, protocol) = (listener.port().unwrap(), listener.protocol().unwrap());
-        lines.push(format!("listener {port} {protocol}"));
-        let alpn = listener.alpn_policy().iter();
-        lines.extend(alpn.map(|alpn| format!("listener {port} alpn {alpn}")));
-        let policy = listener.ssl_policy().into_iter();
-        lines.extend(policy.map(|policy| format!("listener {port} policy {policy}")));
-        if protocol.as_str() == "TLS" {
-            let certificates = world.elb.describe_listener_certificates();
-            let certificates = certificates.listener_arn(arn).send().await.unwrap();
-            lines.extend(certificates.certificates().iter().map(|it| {
-                let which = if it.is_default() == Some(true) {
-                    "default"
-                } else {
-                    "more"
-                };
-                format!("listener {port} {which} {}", it.certificate_arn().unwrap())
-            }));
-        }
-        if protocol.as_str() == "TCP" {
-            let attributes = world.elb.describe_listener_attributes().listener_arn(arn);
-            let attributes = attributes.send().await.unwrap();
-            lines.extend(attributes.attributes().iter().map(|it| {
-                format!(
-                    "listener {port} {}={}",
-                    it.key().unwrap(),
-                    it.value().unwrap()
-                )
-            }));
-        }
-    }
-    lines
-}
-
-async fn target_groups(world: &World, balancer: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    let found = world
-        .elb
-        .describe_target_groups()
-        .load_balancer_arn(balancer);
-    for group in found.send().await.unwrap().target_groups() {
-        let arn = group.target_group_arn().unwrap();
-        let at = format!("group {}", group.port().unwrap());
-        lines.push(format!("{at} protocol {}", group.protocol().unwrap()));
-        lines.push(format!("{at} type {}", group.target_type().unwrap()));
-        lines.push(format!("{at} targets {}", world.registered(arn).await));
-        lines.push(format!(
-            "{at} check {} {} {:?} {:?} every {} for {} after {}/{}",
-            group.health_check_protocol().unwrap(),
-            group.health_check_port().unwrap(),
-            group.health_check_path(),
-            group.matcher().and_then(|matcher| matcher.http_code()),
-            group.health_check_interval_seconds().unwrap(),
-            group.health_check_timeout_seconds().unwrap(),
-            group.healthy_threshold_count().unwrap(),
-            group.unhealthy_threshold_count().unwrap(),
-        ));
-        let attributes = world.elb.describe_target_group_attributes();
-        let attributes = attributes.target_group_arn(arn).send().await.unwrap();
-        lines.extend(
-            attributes
-                .attributes()
-                .iter()
-                .map(|it| format!("{at} {}={}", it.key().unwrap(), it.value().unwrap())),
-        );
-    }
-    lines
 }
 
 /// AWS shows every one of `facts`; each may end early.
@@ -303,6 +198,76 @@ async fn settings_reach_aws_and_go_back_to_its_defaults() {
     let lines = shown(&world, &plain).await.join("\n");
     assert!(!lines.contains("icmp"), "{lines}");
     assert!(!lines.contains("tag team="), "{lines}");
+}
+
+async fn prefix_list(world: &World) -> String {
+    let list = world.ec2.create_managed_prefix_list();
+    let list = list.prefix_list_name("offices").address_family("IPv4");
+    let made = list.max_entries(5).send().await.unwrap();
+    let id = made.prefix_list().and_then(|list| list.prefix_list_id());
+    id.unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_alone_reaches_aws_and_is_found_by_another_process() {
+    let world = World::new().await;
+    let certificate = world.account.certificate("a.example.com").await.unwrap();
+    let list = prefix_list(&world).await;
+    let admitted = format!("rules [\"tcp:Some(443)-Some(443) {list}");
+    let logs = [
+        ("access-log-enabled", "true"),
+        ("access-log-s3-bucket-name", "logs"),
+        ("access-log-s3-bucket-prefix", "web"),
+    ];
+    let re_encrypted = [
+        ("ssl-cert", certificate.as_str()),
+        ("ssl-ports", "https"),
+        ("backend-protocol", "ssl"),
+    ];
+    let rows: [(&[(&str, &str)], &[&str]); 7] = [
+        (
+            &[("scheme", "internet-facing")],
+            &["scheme internet-facing"],
+        ),
+        (&[("internal", "false")], &["scheme internet-facing"]),
+        (
+            &logs,
+            &[
+                "attribute access_logs.s3.enabled=true",
+                "attribute access_logs.s3.bucket=logs",
+                "attribute access_logs.s3.prefix=web",
+            ],
+        ),
+        (
+            &re_encrypted,
+            &["group 443 protocol TLS", "group 80 protocol TCP"],
+        ),
+        (
+            &[("security-group-prefix-lists", &list)],
+            &[admitted.as_str()],
+        ),
+        // What three zones need at least.
+        (
+            &[("minimum-load-balancer-capacity", "CapacityUnits=8250")],
+            &["capacity 8250"],
+        ),
+        (
+            &[("cross-zone-load-balancing-enabled", "true")],
+            &["attribute load_balancing.cross_zone.enabled=true"],
+        ),
+    ];
+    for (n, (annotations, facts)) in rows.into_iter().enumerate() {
+        let want = annotated(service(&world, &format!("row-{n}")), annotations);
+        let provider = world.provider(&want.id.cluster);
+        let outcome = settle(&provider, &want).await;
+        shows(&world, &want, facts).await;
+        let want = LoadBalancer {
+            published: outcome.addresses,
+            ..want
+        };
+        let plan = world.provider(&want.id.cluster).plan(&want).await.unwrap();
+        assert!(plan.is_empty(), "{annotations:?}: {plan}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,6 +8,8 @@
     reason = "every test binary takes what it needs, and what fails here fails the test"
 )]
 
+pub(crate) mod shown;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
