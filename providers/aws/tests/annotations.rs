@@ -200,6 +200,9 @@ async fn settings_reach_aws_and_go_back_to_its_defaults() {
     assert!(!lines.contains("tag team="), "{lines}");
 }
 
+/// Annotations, and what AWS shows of them.
+type Row<'r> = (&'r [(&'r str, &'r str)], &'r [&'r str]);
+
 async fn prefix_list(world: &World) -> String {
     let list = world.ec2.create_managed_prefix_list();
     let list = list.prefix_list_name("offices").address_family("IPv4");
@@ -224,7 +227,7 @@ async fn what_stands_alone_reaches_aws_and_is_found_by_another_process() {
         ("ssl-ports", "https"),
         ("backend-protocol", "ssl"),
     ];
-    let rows: [(&[(&str, &str)], &[&str]); 7] = [
+    let rows: [Row<'_>; 7] = [
         (
             &[("scheme", "internet-facing")],
             &["scheme internet-facing"],
