@@ -42,6 +42,8 @@ fn all_flags() -> Value {
             "nodeSecurityGroups": ["sg-1", "sg-2"],
             "nodeSecurityGroupTags": { "role": "nodes" },
             "limits": ["register=40/8"],
+            "externalTags": ["owner"],
+            "targetQuotas": ["zone=1000"],
         },
         "mock": { "addresses": ["198.51.100.0/24", "2001:db8::/112"], "failures": "throttled=0.1,quota=0.01" },
     })
