@@ -128,6 +128,28 @@ async fn the_demo_does_the_main_job_once_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn the_demo_of_aws_makes_a_network_load_balancer_and_leaves_nothing_behind() {
+    let binary = env!("CARGO_BIN_EXE_roadstead");
+    let args = ["--once", "--provider", "aws", "--binary", binary];
+    let demo = Demo::start("aws", &args).await;
+    assert_eq!(demo.exit_code().await, Some(0), "{}", demo.process.log());
+    let said = demo.said();
+    for expected in [
+        "create load balancer rs-",
+        ".elb.us-east-1.amazonaws.com 80:",
+        "Healthy=True: 3/3 healthy",
+        "CreateLoadBalancer",
+        "create listener 443/TCP",
+        "port 443: 4/4 healthy",
+        "Left in AWS: 0 load balancers, 0 target groups",
+        "Every step came true",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in {said}");
+    }
+    demo.leaves_nothing_behind().await;
+}
+
+#[tokio::test]
 async fn ctrl_c_during_the_stay_ends_everything_in_order() {
     let binary = env!("CARGO_BIN_EXE_roadstead");
     let demo = Demo::start("stay", &["--binary", binary]).await;

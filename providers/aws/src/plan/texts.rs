@@ -23,7 +23,7 @@ pub(super) fn listener_text(port: u16, listener: &WantedListener) -> String {
     } = listener;
     match node_port {
         Some(node_port) => format!("{port}/{protocol} -> node port {node_port}"),
-        None => format!("{port}/{protocol} -> pods of {target_group}"),
+        None => format!("{port}/{protocol} -> target group {target_group}"),
     }
 }
 

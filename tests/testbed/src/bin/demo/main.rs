@@ -2,6 +2,7 @@
 //!
 //! This file decides how the demo ends; what it shows is in `play`.
 
+mod aws;
 mod leftovers;
 mod manifests;
 mod play;
@@ -20,7 +21,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use jiff::SignedDuration;
 use roadstead_testbed::control_plane::GIVEN_KUBECONFIG;
 use tokio::{
@@ -29,7 +30,11 @@ use tokio::{
     signal::unix::{self, SignalKind},
 };
 
-use crate::{screen::Screen, stage::Stage, step::Step};
+use crate::{
+    screen::Screen,
+    stage::Stage,
+    step::{NlbStep, Step},
+};
 
 /// The exit code of a wrong command line, as of clap's.
 const USAGE: u8 = 2;
@@ -43,20 +48,32 @@ const BUILD_ENDS_WITHIN: Duration = Duration::from_secs(5);
 ///
 /// Starts a real kube-apiserver with etcd, three nodes that exist on paper only, and the roadstead binary with its mock
 /// provider; creates Services, one of them wrong, and shows what happens. Then it stays up until Ctrl-C, for you to try
-/// things. It needs Rust and Go and nothing else: what it builds, it keeps in the target directory, and no process
-/// outlives it.
+/// things. It needs Rust and Go and nothing else (for --provider aws also Python 3.11): what it builds, it keeps in the target
+/// directory, and no process outlives it.
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo", bin_name = "cargo demo", max_term_width = 100)]
 struct Args {
     /// Do not stay: delete the Services, show that nothing is left, and end. Exits 0 if every step came true
     #[arg(long)]
     once: bool,
+    /// Who makes the load balancers: the mock, or aws over LocalStack on this machine
+    #[arg(long, value_enum, default_value_t = Provider::Mock)]
+    provider: Provider,
     /// How long to wait for anything that a step promises; building has no limit
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = duration)]
     deadline: Duration,
     /// Run this roadstead instead of building it
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
+}
+
+/// Who makes the load balancers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Provider {
+    /// Addresses with nothing behind them.
+    Mock,
+    /// Network Load Balancers, in an AWS that runs on this machine.
+    Aws,
 }
 
 /// How the demo was asked to end.
@@ -131,6 +148,22 @@ async fn shown(
     screen: &mut Screen,
     signals: &mut Signals,
 ) -> Outcome {
+    if args.provider == Provider::Aws {
+        return select! {
+            played = aws::play(args, stage, screen) => played.map_or_else(Outcome::Failed, |()| Outcome::Shown),
+            signal = signals.next() => {
+                // To stay until a signal is what it was asked for.
+                if screen.at() == Step::Nlb(NlbStep::Stay) {
+                    return Outcome::Shown;
+                }
+                tell(&format!("\ndemo: {signal} before all was shown: ending in order"));
+                if screen.at() == Step::ControlPlane {
+                    stage::interrupt_build();
+                }
+                Outcome::Interrupted
+            }
+        };
+    }
     let played = select! {
         played = play::play(args, stage, screen) => played,
         signal = signals.next() => {

@@ -56,7 +56,7 @@ pub(crate) async fn play(args: &Args, stage: &mut Stage, screen: &mut Screen) ->
     Ok(story)
 }
 
-async fn build(args: &Args, screen: &mut Screen) -> Result<PathBuf> {
+pub(crate) async fn build(args: &Args, screen: &mut Screen) -> Result<PathBuf> {
     screen.step(Step::ControlPlane)?;
     let start = Instant::now();
     install::control_plane().await?;

@@ -11,7 +11,11 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 use k8s_openapi::api::{core::v1::Service, events::v1::Event};
 use kube::{Api, Client, api::ListParams};
-use roadstead_testbed::{ControlPlane, ObjectEvent, Roadstead, add_node, node};
+use roadstead_testbed::{
+    ControlPlane, FaultProxy, LocalStack, ObjectEvent, Roadstead, add_node,
+    localstack::{self, Account, Landscape},
+    node,
+};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::{process::Command, select, time::timeout};
 
@@ -35,6 +39,15 @@ pub(crate) struct Stage {
     // First, so that it ends before its API server.
     roadstead: Option<Roadstead>,
     control_plane: Option<ControlPlane>,
+    cloud: Option<Cloud>,
+}
+
+/// An AWS on this machine, and what stands in front of it and counts.
+pub(crate) struct Cloud {
+    pub(crate) account: Account,
+    pub(crate) land: Landscape,
+    pub(crate) proxy: FaultProxy,
+    _localstack: LocalStack,
 }
 
 // === impl Stage ===
@@ -72,6 +85,53 @@ impl Stage {
         let args = ["--provider", "mock", "--mock-state", state];
         let roadstead = Roadstead::start(binary, &kubeconfig, &args)?;
         self.roadstead.insert(roadstead).ready(deadline).await
+    }
+
+    /// Starts LocalStack with a VPC and `nodes` instances in it.
+    pub(crate) async fn start_cloud(&mut self, cluster: &str, nodes: u32) -> Result<&Cloud> {
+        let localstack = LocalStack::start(localstack::Options::default()).await?;
+        let account = localstack.first_account();
+        let land = account.landscape(cluster).private_subnets(2);
+        let cloud = Cloud {
+            land: land.instances(nodes).build().await?,
+            proxy: FaultProxy::start(&localstack.endpoint()).await?,
+            account,
+            _localstack: localstack,
+        };
+        Ok(self.cloud.insert(cloud))
+    }
+
+    /// The AWS, once it was started.
+    pub(crate) fn cloud(&self) -> Result<&Cloud> {
+        let cloud = self.cloud.as_ref();
+        cloud.ok_or_else(|| anyhow!("no LocalStack was started"))
+    }
+
+    /// Starts the API server, without nodes.
+    pub(crate) async fn start_api_server(&mut self) -> Result<Client> {
+        let control_plane = ControlPlane::builder().start().await?;
+        let client = control_plane.client().await?;
+        self.control_plane = Some(control_plane);
+        Ok(client)
+    }
+
+    /// Runs `binary` against that AWS until it says that it is ready.
+    pub(crate) async fn start_controller_of_aws(
+        &mut self,
+        binary: &Path,
+        args: &[&str],
+        deadline: Duration,
+    ) -> Result<()> {
+        let kubeconfig = self.control_plane()?.kubeconfig_of("controller")?;
+        let environment = self.environment()?;
+        let roadstead = Roadstead::start_in(binary, &kubeconfig, args, &environment)?;
+        self.roadstead.insert(roadstead).ready(deadline).await
+    }
+
+    /// What a process needs to act in that AWS, through what counts.
+    pub(crate) fn environment(&self) -> Result<Vec<(&'static str, String)>> {
+        let cloud = self.cloud()?;
+        Ok(cloud.account.environment(cloud.proxy.endpoint()))
     }
 
     /// The control plane, once it was started.
@@ -133,6 +193,18 @@ impl Stage {
         command: &str,
         deadline: Duration,
     ) -> Result<String> {
+        self.ask_with(binary, command, &[], &[], deadline).await
+    }
+
+    /// What `binary command args` prints, with more in its environment.
+    pub(crate) async fn ask_with(
+        &self,
+        binary: &Path,
+        command: &str,
+        args: &[&str],
+        environment: &[(&'static str, String)],
+        deadline: Duration,
+    ) -> Result<String> {
         let mut roadstead = Command::new(binary);
         // Settings of the user's own must not reach it.
         for (name, _) in env::vars_os() {
@@ -142,6 +214,8 @@ impl Stage {
         }
         let output = roadstead
             .arg(command)
+            .args(args)
+            .envs(environment.iter().map(|(name, value)| (name, value)))
             .arg("--kubeconfig")
             .arg(self.control_plane()?.kubeconfig())
             .kill_on_drop(true)

@@ -16,6 +16,23 @@ pub(crate) enum Step {
     Delete,
     /// The last one otherwise.
     Stay,
+    /// A step of the demo of Network Load Balancers, after those of building.
+    Nlb(NlbStep),
+}
+
+/// What is shown of Network Load Balancers, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NlbStep {
+    LocalStack,
+    Cluster,
+    Plan,
+    Service,
+    Edit,
+    Node,
+    /// The last one with `--once`.
+    Delete,
+    /// The last one otherwise.
+    Stay,
 }
 
 // === impl Step ===
@@ -33,6 +50,15 @@ impl Step {
             Self::Cure => 6,
             Self::Status => 7,
             Self::Delete | Self::Stay => Self::LAST,
+            Self::Nlb(step) => match step {
+                NlbStep::LocalStack => 3,
+                NlbStep::Cluster => 4,
+                NlbStep::Plan => 5,
+                NlbStep::Service => 6,
+                NlbStep::Edit => 7,
+                NlbStep::Node => 8,
+                NlbStep::Delete | NlbStep::Stay => 9,
+            },
         }
     }
 
@@ -49,6 +75,20 @@ impl Step {
             Self::Status => "Ask roadstead for the state of all Services",
             Self::Delete => "Delete the Services",
             Self::Stay => "Stay up until Ctrl-C, showing what changes",
+            Self::Nlb(step) => match step {
+                NlbStep::LocalStack => {
+                    "Start LocalStack, an AWS on this machine (the first time: about a minute)"
+                }
+                NlbStep::Cluster => {
+                    "Start etcd and kube-apiserver, register three instances as nodes, run the controller"
+                }
+                NlbStep::Plan => "Ask what would be done for a Service, before it exists",
+                NlbStep::Service => "Create it",
+                NlbStep::Edit => "Give it a second port",
+                NlbStep::Node => "Add a node",
+                NlbStep::Delete => "Delete the Service",
+                NlbStep::Stay => "Stay up until Ctrl-C",
+            },
         }
     }
 
@@ -63,7 +103,8 @@ impl Step {
             | Self::Services
             | Self::Cure
             | Self::Status
-            | Self::Delete => {
+            | Self::Delete
+            | Self::Nlb(_) => {
                 "run cargo demo again, on a busy machine with --deadline 5m; if it fails again, it is a bug: report it \
                  with the above."
             }
@@ -76,6 +117,9 @@ impl Step {
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}  {}", self.number(), Self::LAST, self.title())
+        match self {
+            Self::Nlb(_) => write!(f, "{}/9  {}", self.number(), self.title()),
+            _ => write!(f, "{}/{}  {}", self.number(), Self::LAST, self.title()),
+        }
     }
 }
