@@ -16,39 +16,18 @@ use aws_sdk_elasticloadbalancingv2::types::{
     TargetTypeEnum,
 };
 use roadstead_core::{
-    Address, ClusterUid, Ensured, ErrorKind, Host, IpFamily, IpFamilyPolicy, LoadBalancer,
-    LoadBalancerId, LoadBalancerProvider, NamespacedName, OwnerUid, Port, PortNumber, Protocol,
-    Released, SessionAffinity, Targets, TrafficPolicy,
+    Address, ClusterUid, Ensured, ErrorKind, Host, LoadBalancer, LoadBalancerProvider, Released,
 };
 
-use self::support::World;
+use self::support::{World, request::service};
 
 const ADOPT: &str = "roadstead.dev/adopt";
 
 fn request(world: &World, name: &str, adopt: &str) -> LoadBalancer {
+    let cluster = ClusterUid::parse("adoption").unwrap();
     LoadBalancer {
-        id: LoadBalancerId {
-            cluster: ClusterUid::parse("adoption").unwrap(),
-            owner: OwnerUid::parse(name).unwrap(),
-        },
-        service: NamespacedName::new("shop", name),
-        ports: vec![Port {
-            name: "http".to_owned(),
-            protocol: Protocol::Tcp,
-            port: PortNumber::new(80).unwrap(),
-            node_port: PortNumber::new(30_080),
-            target_port: None,
-            app_protocol: None,
-        }],
-        targets: Targets::Exactly(world.targets().into()),
-        traffic_policy: TrafficPolicy::Cluster,
-        families: vec![IpFamily::V4],
-        family_policy: IpFamilyPolicy::SingleStack,
-        source_ranges: Vec::new(),
-        session_affinity: SessionAffinity::None,
-        requested_ips: Vec::new(),
         annotations: Arc::new(BTreeMap::from([(ADOPT.to_owned(), adopt.to_owned())])),
-        published: Vec::new(),
+        ..service(&cluster, name, world.targets())
     }
 }
 

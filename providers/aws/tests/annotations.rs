@@ -15,49 +15,29 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_elasticloadbalancingv2::types::{LoadBalancerSchemeEnum, LoadBalancerTypeEnum};
 use roadstead_core::{
-    ClusterUid, Ensured, ErrorKind, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId,
-    LoadBalancerProvider, NamespacedName, Outcome, OwnerUid, Port, PortNumber, Protocol, Released,
-    SessionAffinity, Targets, TrafficPolicy, chain,
+    ClusterUid, Ensured, ErrorKind, LoadBalancer, LoadBalancerProvider, Outcome, Port, PortNumber,
+    Protocol, Released, Targets, TrafficPolicy, chain,
 };
 
-use self::support::{World, shown::shown};
+use self::support::{World, request, shown::shown};
 
 const PREFIX: &str = "service.beta.kubernetes.io/aws-load-balancer-";
 /// So often a call may be followed by another before the test gives up.
 const CALLS: usize = 30;
 
 fn port(name: &str, protocol: Protocol, port: u16) -> Port {
-    Port {
-        name: name.to_owned(),
-        protocol,
-        port: PortNumber::new(port).unwrap(),
-        target_port: PortNumber::new(port),
-        node_port: PortNumber::new(30_000 + port),
-        app_protocol: None,
-    }
+    request::port(name, protocol, port, 30_000 + port)
 }
 
 /// A Service with ports 80 and 443, and all six nodes.
 fn service(world: &World, name: &str) -> LoadBalancer {
+    let cluster = ClusterUid::parse("annotations").unwrap();
     LoadBalancer {
-        id: LoadBalancerId {
-            cluster: ClusterUid::parse("annotations").unwrap(),
-            owner: OwnerUid::parse(name).unwrap(),
-        },
-        service: NamespacedName::new("annotations", name),
         ports: vec![
             port("http", Protocol::Tcp, 80),
             port("https", Protocol::Tcp, 443),
         ],
-        targets: Targets::Exactly(world.targets().into_iter().collect()),
-        published: Vec::new(),
-        traffic_policy: TrafficPolicy::Cluster,
-        families: vec![IpFamily::V4],
-        family_policy: IpFamilyPolicy::SingleStack,
-        source_ranges: Vec::new(),
-        session_affinity: SessionAffinity::None,
-        requested_ips: Vec::new(),
-        annotations: Arc::default(),
+        ..request::service(&cluster, name, world.targets())
     }
 }
 

@@ -13,13 +13,12 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use futures::future::join_all;
 use roadstead_aws::{AwsProvider, IAM_POLICY, Limits};
 use roadstead_core::{
-    ClusterUid, Ensured, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId,
-    LoadBalancerProvider, NamespacedName, Outcome, OwnerUid, Port, PortNumber, Protocol, Released,
-    SessionAffinity, Targets, TrafficPolicy, chain,
+    ClusterUid, Ensured, LoadBalancer, LoadBalancerId, LoadBalancerProvider, Outcome, Port,
+    PortNumber, Protocol, Released, chain,
 };
 use roadstead_testbed::{fault_proxy, iam::Policy, localstack};
 
-use self::support::World;
+use self::support::{World, request};
 
 /// More than a resync, less than a deep check.
 const RESYNC: Duration = Duration::from_mins(10);
@@ -56,22 +55,10 @@ impl Budget {
     }
 
     fn service(&self, name: &str, ports: u16, nodes: usize) -> LoadBalancer {
+        let targets = self.world.targets().into_iter().take(nodes).collect();
         LoadBalancer {
-            id: LoadBalancerId {
-                cluster: cluster(),
-                owner: OwnerUid::parse(name).unwrap(),
-            },
-            service: NamespacedName::new("budget", name),
             ports: (0..ports).map(port).collect(),
-            targets: Targets::Exactly(self.world.targets().into_iter().take(nodes).collect()),
-            published: Vec::new(),
-            traffic_policy: TrafficPolicy::Cluster,
-            families: vec![IpFamily::V4],
-            family_policy: IpFamilyPolicy::SingleStack,
-            source_ranges: Vec::new(),
-            session_affinity: SessionAffinity::None,
-            requested_ips: Vec::new(),
-            annotations: Arc::new(BTreeMap::new()),
+            ..request::service(&cluster(), name, targets)
         }
     }
 

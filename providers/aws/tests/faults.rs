@@ -9,19 +9,21 @@
 
 mod support;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use futures::future::join_all;
 use roadstead_aws::{AwsProvider, Limits};
 use roadstead_core::{
-    ClusterUid, Ensured, Error, ErrorKind, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId,
-    LoadBalancerProvider, NamespacedName, OwnerUid, Port, PortNumber, Protocol, Released,
-    SessionAffinity, Targets, TrafficPolicy, chain,
+    ClusterUid, Ensured, Error, ErrorKind, LoadBalancer, LoadBalancerId, LoadBalancerProvider,
+    Protocol, Released, chain,
 };
 use roadstead_testbed::fault_proxy::{Fate, Fault, Scope, When};
 use tokio::time::sleep;
 
-use self::support::World;
+use self::support::{
+    World,
+    request::{self, port},
+};
 
 /// More calls than anything takes: what is not through by then never is.
 const PATIENCE: usize = 300;
@@ -244,30 +246,12 @@ fn cluster() -> ClusterUid {
 }
 
 fn service(world: &World, name: &str) -> LoadBalancer {
-    let number = |n| PortNumber::new(n).unwrap();
-    let port = |name: &str, port, node_port| Port {
-        name: name.to_owned(),
-        protocol: Protocol::Tcp,
-        port: number(port),
-        target_port: Some(number(port)),
-        node_port: Some(number(node_port)),
-        app_protocol: None,
-    };
+    let targets = world.targets().into_iter().take(3).collect();
     LoadBalancer {
-        id: LoadBalancerId {
-            cluster: cluster(),
-            owner: OwnerUid::parse(name).unwrap(),
-        },
-        service: NamespacedName::new("faults", name),
-        ports: vec![port("http", 80, 30080), port("https", 443, 30443)],
-        targets: Targets::Exactly(world.targets().into_iter().take(3).collect()),
-        published: Vec::new(),
-        traffic_policy: TrafficPolicy::Cluster,
-        families: vec![IpFamily::V4],
-        family_policy: IpFamilyPolicy::SingleStack,
-        source_ranges: Vec::new(),
-        session_affinity: SessionAffinity::None,
-        requested_ips: Vec::new(),
-        annotations: Arc::new(BTreeMap::new()),
+        ports: vec![
+            port("http", Protocol::Tcp, 80, 30_080),
+            port("https", Protocol::Tcp, 443, 30_443),
+        ],
+        ..request::service(&cluster(), name, targets)
     }
 }

@@ -11,13 +11,9 @@ mod support;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use roadstead_core::{
-    ClusterUid, Ensured, Host, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId,
-    LoadBalancerProvider, NamespacedName, OwnerUid, Port, PortNumber, Protocol, SessionAffinity,
-    Target, Targets, TrafficPolicy,
-};
+use roadstead_core::{ClusterUid, Ensured, Host, LoadBalancer, LoadBalancerProvider};
 
-use self::support::World;
+use self::support::{World, request::service};
 
 const SCHEME: &str = "service.beta.kubernetes.io/aws-load-balancer-scheme";
 const BACKEND: &str = "service.beta.kubernetes.io/aws-load-balancer-backend-protocol";
@@ -88,36 +84,10 @@ fn annotate(want: &mut LoadBalancer, pairs: &[(&str, &str)]) {
     want.annotations = Arc::new(annotations);
 }
 
-fn request(name: &str, targets: Vec<Target>) -> LoadBalancer {
-    LoadBalancer {
-        id: LoadBalancerId {
-            cluster: ClusterUid::parse("replacement").unwrap(),
-            owner: OwnerUid::parse(name).unwrap(),
-        },
-        service: NamespacedName::new("shop", name),
-        ports: vec![Port {
-            name: "http".to_owned(),
-            protocol: Protocol::Tcp,
-            port: PortNumber::new(80).unwrap(),
-            node_port: PortNumber::new(30_080),
-            target_port: None,
-            app_protocol: None,
-        }],
-        targets: Targets::Exactly(targets.into()),
-        traffic_policy: TrafficPolicy::Cluster,
-        families: vec![IpFamily::V4],
-        family_policy: IpFamilyPolicy::SingleStack,
-        source_ranges: Vec::new(),
-        session_affinity: SessionAffinity::None,
-        requested_ips: Vec::new(),
-        annotations: Arc::default(),
-        published: Vec::new(),
-    }
-}
-
 /// A world whose targets are healthy, and a Service that is served in it.
 async fn served(world: &World, name: &str) -> (Arc<dyn LoadBalancerProvider>, LoadBalancer) {
-    let mut want = request(name, world.targets());
+    let cluster = ClusterUid::parse("replacement").unwrap();
+    let mut want = service(&cluster, name, world.targets());
     let provider: Arc<dyn LoadBalancerProvider> = Arc::new(world.provider(&want.id.cluster));
     for _ in 0..CALLS {
         let (ready, again) = step(&*provider, &mut want).await;

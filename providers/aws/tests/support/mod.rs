@@ -8,6 +8,7 @@
     reason = "every test binary takes what it needs, and what fails here fails the test"
 )]
 
+pub(crate) mod request;
 pub(crate) mod shown;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
