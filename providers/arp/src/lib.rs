@@ -1,0 +1,9 @@
+//! Addresses on the nodes' own network: which Service gets which, and which node answers for it.
+//!
+//! Two halves that share no state. The controller's half gives addresses out of pools. The nodes' half agrees, on the
+//! network segment itself and without an API server, on the one node that answers ARP and NDP for each address.
+
+mod link;
+pub mod wire;
+
+pub use self::link::{Interface, InterfaceIndex, Mac};
