@@ -3,6 +3,7 @@
 //! Two halves that share no state. The controller's half gives addresses out of pools. The nodes' half agrees, on the
 //! network segment itself and without an API server, on the one node that answers ARP and NDP for each address.
 
+pub mod engine;
 mod link;
 pub mod wire;
 
