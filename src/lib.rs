@@ -11,6 +11,8 @@ pub mod explain;
 pub mod fence;
 pub mod leader;
 pub mod metrics;
+#[cfg(feature = "arp")]
+pub mod pools;
 pub mod providers;
 pub mod run;
 pub mod service;

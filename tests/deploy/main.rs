@@ -8,6 +8,7 @@
 mod access;
 mod admission;
 mod chart;
+mod crd;
 mod documents;
 mod grants;
 mod rendering;
