@@ -5,6 +5,7 @@
 
 pub mod engine;
 mod link;
+pub mod net;
 pub mod wire;
 
 pub use self::link::{Interface, InterfaceIndex, Mac};
