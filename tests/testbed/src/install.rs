@@ -2,8 +2,10 @@
 //!
 //! Go programs are built once from pinned sources, and Python's packages installed once in their pinned versions;
 //! both are kept below the target directory under a hash of what they were made from. A missing or old Go or Python is
-//! an error that says what to install; neither is ever downloaded here.
+//! an error that says what to install; neither is ever downloaded here. Of the operating system only packages are
+//! installed that it brings itself, by root.
 
+mod debian;
 mod go;
 mod progress;
 mod python;
@@ -15,7 +17,9 @@ use std::{
 
 use anyhow::{Context as _, Result};
 
+pub(crate) use self::debian::{command, path};
 use self::{
+    debian::Packaged,
     go::{Build, required_version},
     progress::say,
 };
@@ -163,6 +167,26 @@ pub async fn terraform_provider() -> Result<PathBuf> {
 /// Python 3.11 or its venv module is missing, or the installation failed; the error ends with its output.
 pub(crate) async fn localstack() -> Result<PathBuf> {
     run(|| python::Environment::of("localstack", crate_dir().join("localstack")).ensure()).await
+}
+
+/// What makes network namespaces into a lab.
+///
+/// # Errors
+/// It is missing and cannot be installed: the machine is not like Debian, or this is not root.
+pub(crate) async fn network_tools() -> Result<()> {
+    const TOOLS: [Packaged; 2] = [
+        Packaged {
+            program: "ip",
+            package: "iproute2",
+        },
+        Packaged {
+            program: "nft",
+            package: "nftables",
+        },
+    ];
+    tokio::task::spawn_blocking(|| debian::ensure(&TOOLS))
+        .await
+        .context("looking for ip and nft")?
 }
 
 async fn run(install: impl FnOnce() -> Result<PathBuf> + Send + 'static) -> Result<PathBuf> {

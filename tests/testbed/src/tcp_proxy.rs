@@ -1,6 +1,6 @@
 //! What if the network between two programs fails?
 //!
-//! A proxy on 127.0.0.1 whose connections can be cut or frozen while both programs go on running. It looks at no
+//! A proxy, on 127.0.0.1 unless told otherwise, whose connections can be cut or frozen while both programs go on running. It looks at no
 //! byte that it moves.
 
 use std::{
@@ -65,6 +65,11 @@ impl TcpProxy {
     pub async fn start(upstream: SocketAddr) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
         let listener = listener.with_context(|| format!("listening as a proxy of {upstream}"))?;
+        Self::on(listener, upstream)
+    }
+
+    /// Takes the connections of a listener, which may be one of another network namespace.
+    pub(crate) fn on(listener: TcpListener, upstream: SocketAddr) -> Result<Self> {
         let address = listener
             .local_addr()
             .with_context(|| format!("listening as a proxy of {upstream}"))?;

@@ -1,0 +1,312 @@
+//! What happens between a client's packet and a pod?
+//!
+//! A lab is a cluster on one machine whose network is real: nodes are network namespaces on a bridge, each with the
+//! real kube-proxy; pods answer in namespaces behind them; a client and an observer sit beside them on the same segment,
+//! and the API server is reached through the segment's router. Everything can fail on request. Nothing here
+//! knows how an address comes to be announced.
+
+mod address;
+mod client;
+mod frames;
+mod kube_proxy;
+mod lan;
+mod namespace;
+mod node;
+mod observer;
+mod options;
+mod pod;
+mod sys;
+mod trouble;
+mod workload;
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::{Context as _, Result, anyhow};
+use futures::future::try_join_all;
+use tokio::runtime::{self, Runtime};
+
+use self::{
+    address::{CLIENT, OBSERVER, OBSERVER_ADDRESSES},
+    lan::{Lan, Plug},
+    namespace::Namespace,
+    node::Setup,
+    observer::Ear,
+};
+pub use self::{
+    address::{Interface, Mac, Segment, vip4, vip6},
+    client::{Answer, Client, Connection},
+    kube_proxy::KubeProxy,
+    node::Node,
+    observer::Answers,
+    options::LabOptions,
+    trouble::Foreign,
+};
+use crate::{control_plane::ControlPlane, install, target::RunDir, tcp_proxy::TcpProxy};
+
+/// A cluster with a network of its own.
+///
+/// # Guarantees
+/// Labs do not touch each other, nor the machine's own network. All of it is gone when it is dropped, or when the test
+/// process ends in whatever way: the namespaces have no names, and the kernel removes what nobody holds.
+#[derive(Debug)]
+pub struct Lab {
+    nodes: Vec<Node>,
+    client: Client,
+    observer: Client,
+    /// Carries what the nodes say to the API server.
+    way: TcpProxy,
+    kubeconfig: PathBuf,
+    lan: Arc<Lan>,
+    /// Only held: it runs what answers as pods.
+    _runtime: Background,
+    control_plane: ControlPlane,
+    // Last, so that every program has ended before its log goes.
+    dir: RunDir,
+}
+
+/// Where pods and the way to the API server run: labs outlive the runtime of the test that started them.
+#[derive(Debug)]
+struct Background(Option<Runtime>);
+
+// === impl Lab ===
+
+impl Lab {
+    /// Starts a lab and waits until its nodes forward. Takes about 6 s.
+    ///
+    /// # Errors
+    /// This is not root and not in a user namespace, `ip` or `nft` are missing and cannot be installed, or a part of it does not
+    /// start; the error says which and shows its log.
+    pub async fn start(options: LabOptions) -> Result<Self> {
+        let LabOptions {
+            nodes,
+            kube_proxy,
+            node_port_range,
+        } = options;
+        install::network_tools().await?;
+        let program = install::control_plane().await?;
+        let dir = RunDir::create()?;
+        let runtime = Background::start()?;
+
+        let mut control_plane = ControlPlane::builder().audit();
+        if let Some(range) = &node_port_range {
+            control_plane = control_plane.node_port_range(range);
+        }
+        // The network is there long before the API server is.
+        let (control_plane, wired) = tokio::join!(
+            control_plane.start(),
+            tokio::task::spawn_blocking({
+                let segments: Vec<Segment> = nodes.iter().copied().chain([Segment::MAIN]).collect();
+                move || Wires::lay(segments)
+            })
+        );
+        let Wires {
+            lan,
+            client,
+            observer,
+        } = wired.context("laying the wires of a lab")??;
+        let control_plane = control_plane?;
+        let way = runtime.way(&lan, &control_plane)?;
+        let kubeconfig =
+            |user: &str| way.kubeconfig_through(&control_plane.kubeconfig_of(user)?, dir.path());
+        let proxy_kubeconfig = kubeconfig("proxy")?;
+        let announcer_kubeconfig = kubeconfig("announcer")?;
+
+        let mut made = Vec::new();
+        for (number, segment) in (1..).zip(nodes) {
+            made.push(Node::create(&Setup {
+                number,
+                segment,
+                lan: &lan,
+                logs: dir.path(),
+                kube_proxy: (&program, &proxy_kubeconfig),
+                runtime: runtime.get()?.handle(),
+            })?);
+        }
+        let lab = Self {
+            nodes: made,
+            client,
+            observer,
+            way,
+            kubeconfig: announcer_kubeconfig,
+            lan,
+            _runtime: runtime,
+            control_plane,
+            dir,
+        };
+        let api = lab.control_plane.client().await?;
+        try_join_all(lab.nodes.iter().map(|node| workload::register(&api, node))).await?;
+        if kube_proxy {
+            lab.nodes
+                .iter()
+                .try_for_each(|node| node.kube_proxy().start())?;
+            try_join_all(lab.nodes.iter().map(|node| node.kube_proxy().ready())).await?;
+        }
+        Ok(lab)
+    }
+
+    /// The kubeconfig of the user `announcer`, good on every node. It has all rights.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The kubeconfig of another user of [`ControlPlane::kubeconfig_of`], good on every node.
+    ///
+    /// # Errors
+    /// There is no such user.
+    pub fn kubeconfig_of(&self, user: &str) -> Result<PathBuf> {
+        let original = self.control_plane.kubeconfig_of(user)?;
+        self.way.kubeconfig_through(&original, self.dir.path())
+    }
+
+    /// The control plane, with an audit log. Its own kubeconfigs are good in the test, and not on nodes.
+    #[must_use]
+    pub fn control_plane(&self) -> &ControlPlane {
+        &self.control_plane
+    }
+
+    /// All nodes, in the order of their numbers.
+    #[must_use]
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Node `number`; the first is 1 and called `node-1`.
+    ///
+    /// # Panics
+    /// There is no such node: the test is wrong.
+    #[must_use]
+    #[expect(clippy::panic, reason = "a test that names no node is wrong itself")]
+    pub fn node(&self, number: u8) -> &Node {
+        self.try_node(number)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_node(&self, number: u8) -> Result<&Node> {
+        let index = usize::from(number).checked_sub(1);
+        index
+            .and_then(|index| self.nodes.get(index))
+            .ok_or_else(|| anyhow!("the lab has no node {number}"))
+    }
+
+    /// The node that has that hardware address on one of its interfaces.
+    #[must_use]
+    pub fn node_with(&self, mac: Mac) -> Option<&Node> {
+        self.nodes.iter().find(|node| {
+            let interfaces = node.interfaces();
+            interfaces.iter().any(|interface| interface.mac == mac)
+        })
+    }
+
+    /// The client, on the main segment.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Asks `count` times who has `ip`, by ARP or neighbour solicitation, and says who answered each time. Takes
+    /// 40 ms a question.
+    ///
+    /// # Errors
+    /// Frames cannot be sent or heard.
+    pub async fn arp_answers(&self, ip: IpAddr, count: usize) -> Result<Answers> {
+        let interface = self.observer.interface.clone();
+        let ask = move || observer::ask_times(&Ear::open(&interface)?, ip, count);
+        self.observer.namespace.inside_async(ask).await
+    }
+}
+
+/// What is there before any node is.
+struct Wires {
+    lan: Arc<Lan>,
+    client: Client,
+    observer: Client,
+}
+
+// === impl Wires ===
+
+impl Wires {
+    fn lay(mut segments: Vec<Segment>) -> Result<Self> {
+        segments.sort_unstable();
+        segments.dedup();
+        let lan = Arc::new(Lan::create(segments)?);
+        let client = Client::plug(&lan, "client", CLIENT)?;
+        let observer = Client::plug(&lan, "observer", OBSERVER)?;
+        // The kernel answers for the addresses that the observer asks with; it did not ask itself.
+        for host in OBSERVER + 1..OBSERVER + OBSERVER_ADDRESSES {
+            let (v4, v6) = (Segment::MAIN.v4(host), Segment::MAIN.v6(host.into()));
+            observer.namespace.ip(&format!(
+                "address add {v4}/24 dev eth0
+                 address add {v6}/64 dev eth0 nodad"
+            ))?;
+        }
+        Ok(Self {
+            lan,
+            client,
+            observer,
+        })
+    }
+}
+
+// === impl Client ===
+
+impl Client {
+    fn plug(lan: &Lan, machine: &str, host: u8) -> Result<Self> {
+        let namespace = Namespace::create(machine)?;
+        let plug = Plug {
+            machine,
+            index: 0,
+            segment: Segment::MAIN,
+            host,
+        };
+        let interface = lan.plug(&namespace, plug)?;
+        Ok(Self {
+            namespace,
+            interface,
+        })
+    }
+}
+
+// === impl Background ===
+
+impl Background {
+    fn start() -> Result<Self> {
+        let runtime = runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("lab")
+            .enable_all()
+            .build();
+        Ok(Self(Some(runtime.context("starting the lab's runtime")?)))
+    }
+
+    fn get(&self) -> Result<&Runtime> {
+        self.0.as_ref().ok_or_else(|| anyhow!("the lab has ended"))
+    }
+
+    fn way(&self, lan: &Lan, control_plane: &ControlPlane) -> Result<TcpProxy> {
+        let _runtime = self.get()?.enter();
+        let listener = lan.listen()?;
+        listener.set_nonblocking(true)?;
+        TcpProxy::on(
+            tokio::net::TcpListener::from_std(listener)?,
+            control_plane.address()?,
+        )
+    }
+}
+
+impl Drop for Background {
+    /// Without waiting for it, which the runtime of a test does not allow.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

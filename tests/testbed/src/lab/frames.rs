@@ -1,0 +1,160 @@
+//! What does somebody ask and answer on the wire?
+//!
+//! ARP and neighbour discovery through a published codec, which is not the one that is being tested. Bytes in, bytes
+//! out; no socket.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use anyhow::{Context as _, Result, bail};
+use etherparse::{
+    ArpEthIpv4Packet, ArpOperation, Icmpv6Type, LinkSlice, NetSlice, PacketBuilder, SlicedPacket,
+    TransportSlice,
+    icmpv6::{Icmpv6PayloadSlice, NdpOptionSlice},
+};
+
+use super::address::Mac;
+
+/// An answer: `mac` has `address`, says its owner to `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Claim {
+    pub(super) address: IpAddr,
+    pub(super) mac: Mac,
+    pub(super) to: IpAddr,
+    /// Who sent the frame that says so.
+    pub(super) sender: Mac,
+}
+
+/// Kind and length, then the address (RFC 4861, 4.6.1).
+const SOURCE_LINK_LAYER_ADDRESS: [u8; 2] = [1, 1];
+/// Neighbour discovery is only heard from neighbours (RFC 4861, 7.1).
+const HOP_LIMIT: u8 = 255;
+
+/// A frame to everybody that asks who has `address`, from somebody with `mac` and `from`.
+pub(super) fn question(address: IpAddr, mac: Mac, from: IpAddr) -> Result<Vec<u8>> {
+    match (address, from) {
+        (IpAddr::V4(address), IpAddr::V4(from)) => arp_request(address, mac, from),
+        (IpAddr::V6(address), IpAddr::V6(from)) => solicitation(address, mac, from),
+        _ => bail!("asking for {address} from {from}: two families"),
+    }
+}
+
+fn arp_request(address: Ipv4Addr, mac: Mac, from: Ipv4Addr) -> Result<Vec<u8>> {
+    let packet = ArpEthIpv4Packet {
+        operation: ArpOperation::REQUEST,
+        sender_mac: mac.0,
+        sender_ipv4: from.octets(),
+        target_mac: [0; 6],
+        target_ipv4: address.octets(),
+    };
+    let mut frame = Vec::new();
+    PacketBuilder::ethernet2(mac.0, Mac::BROADCAST.0)
+        .arp(packet.into())
+        .write(&mut frame)
+        .context("writing an ARP request")?;
+    Ok(frame)
+}
+
+fn solicitation(address: Ipv6Addr, mac: Mac, from: Ipv6Addr) -> Result<Vec<u8>> {
+    // The group of everybody whose address ends like this one (RFC 4291, 2.7.1), as IP and as hardware address
+    // (RFC 2464, 7).
+    let [.., a, b, c] = address.octets();
+    let group = Ipv6Addr::new(
+        0xff02,
+        0,
+        0,
+        0,
+        0,
+        1,
+        0xff00 | u16::from(a),
+        u16::from_be_bytes([b, c]),
+    );
+    let group_mac = [0x33, 0x33, 0xff, a, b, c];
+    let mut payload = address.octets().to_vec();
+    payload.extend(SOURCE_LINK_LAYER_ADDRESS);
+    payload.extend(mac.0);
+    let mut frame = Vec::new();
+    PacketBuilder::ethernet2(mac.0, group_mac)
+        .ipv6(from.octets(), group.octets(), HOP_LIMIT)
+        .icmpv6(Icmpv6Type::NeighborSolicitation)
+        .write(&mut frame, &payload)
+        .context("writing a neighbour solicitation")?;
+    Ok(frame)
+}
+
+/// The answer that a frame is, if it is one.
+pub(super) fn answer(frame: &[u8]) -> Option<Claim> {
+    let packet = SlicedPacket::from_ethernet(frame).ok()?;
+    let Some(LinkSlice::Ethernet2(link)) = &packet.link else {
+        return None;
+    };
+    let sender = Mac(link.source());
+    match (packet.net?, packet.transport) {
+        (NetSlice::Arp(arp), _) => {
+            let arp = arp.to_packet().try_eth_ipv4().ok()?;
+            (arp.operation == ArpOperation::REPLY).then(|| Claim {
+                address: arp.sender_ipv4_addr().into(),
+                mac: Mac(arp.sender_mac),
+                to: arp.target_ipv4_addr().into(),
+                sender,
+            })
+        }
+        (NetSlice::Ipv6(ip), Some(TransportSlice::Icmpv6(icmp))) => {
+            let header = ip.header();
+            if header.hop_limit() != HOP_LIMIT
+                || !icmp.is_checksum_valid(header.source(), header.destination())
+            {
+                return None;
+            }
+            let Ok(Icmpv6PayloadSlice::NeighborAdvertisement(said)) = icmp.payload_slice() else {
+                return None;
+            };
+            let named = said.options_iterator().find_map(|option| match option {
+                Ok(NdpOptionSlice::TargetLinkLayerAddress(option)) => {
+                    option.link_layer_address().try_into().ok().map(Mac)
+                }
+                _ => None,
+            });
+            Some(Claim {
+                address: said.target_address().into(),
+                mac: named.unwrap_or(sender),
+                to: header.destination_addr().into(),
+                sender,
+            })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAC: Mac = Mac([2, 0, 0, 0, 0, 9]);
+
+    #[test]
+    fn a_question_is_no_answer() {
+        for (address, from) in [("172.30.0.100", "172.30.0.240"), ("fd30::1000", "fd30::f0")] {
+            let frame = question(address.parse().unwrap(), MAC, from.parse().unwrap()).unwrap();
+            assert_eq!(answer(&frame), None);
+        }
+        question(
+            "172.30.0.1".parse().unwrap(),
+            MAC,
+            "fd30::1".parse().unwrap(),
+        )
+        .unwrap_err();
+    }
+
+    #[test]
+    fn the_target_of_a_solicitation_is_reached_through_its_group() {
+        let frame = solicitation("fd30::12:3456".parse().unwrap(), MAC, Ipv6Addr::LOCALHOST);
+        let frame = frame.unwrap();
+        assert_eq!(frame[..6], [0x33, 0x33, 0xff, 0x12, 0x34, 0x56]);
+        let packet = SlicedPacket::from_ethernet(&frame).unwrap();
+        let Some(NetSlice::Ipv6(ip)) = packet.net else {
+            panic!("no IPv6 in {packet:?}");
+        };
+        let group = ip.header().destination_addr();
+        assert_eq!(group, "ff02::1:ff12:3456".parse::<Ipv6Addr>().unwrap());
+    }
+}
