@@ -14,7 +14,7 @@ use roadstead_arp::{
     Interface, InterfaceIndex,
     net::{
         Family, FrameKind, FrameSocket, GROUP_V4, GROUP_V6, Groups, HelloSocket, LinkSelection,
-        LinkWatch, PORT, Unusable,
+        LinkWatch, News, PORT, Unusable,
     },
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -259,7 +259,7 @@ fn solicitations_to_a_joined_group_come_in() {
 fn news(watch: &mut LinkWatch, wanted: impl Fn(&LinkWatch) -> bool) {
     while !wanted(watch) {
         assert!(wait_readable(&*watch, PATIENCE), "no news came");
-        watch.receive().unwrap();
+        while watch.receive(&LinkSelection::default()).unwrap() != News::None && !wanted(watch) {}
     }
 }
 

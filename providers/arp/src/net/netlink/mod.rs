@@ -45,7 +45,19 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct LinkWatch {
     news: OwnedFd,
     table: Table,
+    buffer: Box<[u8]>,
     overruns: u64,
+}
+
+/// What [`LinkWatch::receive`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing more at present.
+    None,
+    /// Something that may change which interfaces can announce, and there may be more.
+    Change,
+    /// A good deal that did not matter, and there may be more.
+    More,
 }
 
 // === impl LinkWatch ===
@@ -59,40 +71,45 @@ impl LinkWatch {
         Ok(Self {
             news,
             table,
+            buffer: vec![0; DATAGRAM].into(),
             overruns: 0,
         })
     }
 
-    /// Takes in the news that have come, a bounded number of them; `true` if there were any. To be called in the network
-    /// namespace in which this was opened.
-    pub fn receive(&mut self) -> io::Result<bool> {
-        let mut buffer = vec![0; DATAGRAM];
-        for turn in 0..BATCH {
-            match rustix::net::recv(&self.news, buffer.as_mut_slice(), RecvFlags::DONTWAIT) {
+    /// Takes in news up to the first that may change what [`Self::usable`] says for `selection`, so that nothing that
+    /// lasts but a moment is missed. To be called in the network namespace in which this was opened.
+    pub fn receive(&mut self, selection: &LinkSelection) -> io::Result<News> {
+        for _ in 0..BATCH {
+            match rustix::net::recv(&self.news, &mut *self.buffer, RecvFlags::DONTWAIT) {
                 Ok((length, _)) => {
-                    for message in message::messages(buffer.get(..length).unwrap_or_default()) {
-                        self.table.apply(message);
+                    let mut matter = false;
+                    for message in message::messages(self.buffer.get(..length).unwrap_or_default())
+                    {
+                        matter |= self.table.apply(message, selection);
+                    }
+                    if matter {
+                        return Ok(News::Change);
                     }
                 }
-                Err(Errno::AGAIN | Errno::INTR) => return Ok(turn > 0),
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(News::None),
                 // News were lost, so only asking anew helps. What is still queued ends before what was lost: taken in
                 // after the answer, it would set the clock back.
                 Err(Errno::NOBUFS) => {
                     self.overruns += 1;
-                    self.discard(&mut buffer)?;
+                    self.discard()?;
                     self.table = dump()?;
-                    return Ok(true);
+                    return Ok(News::Change);
                 }
                 Err(source) => return Err(source.into()),
             }
         }
-        Ok(true)
+        Ok(News::More)
     }
 
     /// Empties the queue. The kernel adds nothing to one that has overflowed until it is empty, so this ends.
-    fn discard(&self, buffer: &mut [u8]) -> io::Result<()> {
+    fn discard(&mut self) -> io::Result<()> {
         loop {
-            match rustix::net::recv(&self.news, &mut *buffer, RecvFlags::DONTWAIT) {
+            match rustix::net::recv(&self.news, &mut *self.buffer, RecvFlags::DONTWAIT) {
                 Ok(_) | Err(Errno::NOBUFS | Errno::INTR) => {}
                 Err(Errno::AGAIN) => return Ok(()),
                 Err(source) => return Err(source.into()),
@@ -157,7 +174,9 @@ fn read_dump(socket: &OwnedFd, table: &mut Table) -> io::Result<()> {
             match message {
                 Message::Done => return Ok(()),
                 Message::Failed(number) => return Err(io::Error::from_raw_os_error(number)),
-                told => table.apply(told),
+                told => {
+                    table.apply(told, &LinkSelection::default());
+                }
             }
         }
     }

@@ -20,26 +20,46 @@ pub(super) struct Table {
 // === impl Table ===
 
 impl Table {
-    /// Takes in one message. Those that say nothing about links change nothing.
-    pub(super) fn apply(&mut self, message: Message) {
+    /// Takes in one message; `true` if it changed how a link is that `selection` admits. Those that say nothing about
+    /// links change nothing.
+    pub(super) fn apply(&mut self, message: Message, selection: &LinkSelection) -> bool {
+        let index = match &message {
+            Message::Link(Link { index, .. })
+            | Message::LinkGone(index)
+            | Message::Address(Address { index, .. })
+            | Message::AddressGone(Address { index, .. }) => *index,
+            Message::Done | Message::Failed(_) | Message::Other => return false,
+        };
+        let was_admitted = self.is_admitted(index, selection);
+        let has_changed = self.record(message);
+        has_changed && (was_admitted || self.is_admitted(index, selection))
+    }
+
+    fn record(&mut self, message: Message) -> bool {
         match message {
             Message::Link(link) => {
-                self.links.insert(link.index, link);
+                let was = self.links.insert(link.index, link.clone());
+                was.as_ref() != Some(&link)
             }
             Message::LinkGone(index) => {
-                self.links.remove(&index);
                 self.addresses.remove(&index);
+                self.links.remove(&index).is_some()
             }
             Message::Address(Address { index, address }) => {
-                self.addresses.entry(index).or_default().insert(address);
+                self.addresses.entry(index).or_default().insert(address)
             }
-            Message::AddressGone(Address { index, address }) => {
-                if let Some(addresses) = self.addresses.get_mut(&index) {
-                    addresses.remove(&address);
-                }
-            }
-            Message::Done | Message::Failed(_) | Message::Other => {}
+            Message::AddressGone(Address { index, address }) => self
+                .addresses
+                .get_mut(&index)
+                .is_some_and(|addresses| addresses.remove(&address)),
+            Message::Done | Message::Failed(_) | Message::Other => false,
         }
+    }
+
+    fn is_admitted(&self, index: u32, selection: &LinkSelection) -> bool {
+        self.links
+            .get(&index)
+            .is_some_and(|link| selection.admits(&link.name).is_ok())
     }
 
     /// The links that can announce, by number.
@@ -137,8 +157,11 @@ mod tests {
 
     fn why(link: Link) -> Option<Unusable> {
         let mut table = Table::default();
-        table.apply(Message::Address(address("192.0.2.1/24")));
-        table.apply(Message::Link(link));
+        table.apply(
+            Message::Address(address("192.0.2.1/24")),
+            &LinkSelection::default(),
+        );
+        table.apply(Message::Link(link), &LinkSelection::default());
         table
             .unusable(&LinkSelection::default())
             .pop()
@@ -148,13 +171,16 @@ mod tests {
     #[test]
     fn a_link_that_is_up_and_has_an_address_can_announce() {
         let mut table = Table::default();
-        table.apply(Message::Link(eth0()));
+        table.apply(Message::Link(eth0()), &LinkSelection::default());
         let any = LinkSelection::default();
         assert_eq!(
             table.unusable(&any),
             [("eth0".to_owned(), Unusable::NoAddress)]
         );
-        table.apply(Message::Address(address("192.0.2.1/24")));
+        table.apply(
+            Message::Address(address("192.0.2.1/24")),
+            &LinkSelection::default(),
+        );
         assert_eq!(
             table.usable(&any),
             [Interface {
@@ -165,7 +191,10 @@ mod tests {
                 addresses: vec!["192.0.2.1/24".parse().unwrap()],
             }]
         );
-        table.apply(Message::AddressGone(address("192.0.2.1/24")));
+        table.apply(
+            Message::AddressGone(address("192.0.2.1/24")),
+            &LinkSelection::default(),
+        );
         assert!(table.usable(&any).is_empty());
     }
 
@@ -204,12 +233,29 @@ mod tests {
     }
 
     #[test]
+    fn only_news_about_links_that_may_announce_matter() {
+        let any = LinkSelection::default();
+        let mut table = Table::default();
+        assert!(table.apply(Message::Link(eth0()), &any));
+        assert!(!table.apply(Message::Link(eth0()), &any), "as it was");
+        assert!(table.apply(Message::Address(address("192.0.2.1/24")), &any));
+        let mut pod = eth0();
+        (pod.index, pod.name) = (3, "veth3".to_owned());
+        assert!(!table.apply(Message::Link(pod), &any));
+        assert!(!table.apply(Message::LinkGone(3), &any));
+        assert!(table.apply(Message::LinkGone(2), &any));
+    }
+
+    #[test]
     fn a_link_that_is_gone_takes_its_addresses_along() {
         let mut table = Table::default();
-        table.apply(Message::Link(eth0()));
-        table.apply(Message::Address(address("192.0.2.1/24")));
-        table.apply(Message::LinkGone(2));
-        table.apply(Message::Link(eth0()));
+        table.apply(Message::Link(eth0()), &LinkSelection::default());
+        table.apply(
+            Message::Address(address("192.0.2.1/24")),
+            &LinkSelection::default(),
+        );
+        table.apply(Message::LinkGone(2), &LinkSelection::default());
+        table.apply(Message::Link(eth0()), &LinkSelection::default());
         assert!(table.usable(&LinkSelection::default()).is_empty());
     }
 }

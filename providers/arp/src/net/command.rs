@@ -1,0 +1,20 @@
+//! What may other threads ask of the one that runs the engine?
+
+use std::net::IpAddr;
+
+use tokio::sync::oneshot;
+
+use super::counters::NetStats;
+use crate::engine::{Holder, Stats, View, Wanted};
+
+/// One request.
+#[derive(Debug)]
+pub(super) enum Command {
+    Want(Wanted),
+    Unwant(IpAddr),
+    SetFit(bool),
+    View(oneshot::Sender<View>),
+    Holders(Vec<IpAddr>, oneshot::Sender<Vec<(IpAddr, Vec<Holder>)>>),
+    Stats(oneshot::Sender<(Stats, NetStats)>),
+    Drain(oneshot::Sender<()>),
+}
