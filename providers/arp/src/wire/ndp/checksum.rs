@@ -38,3 +38,25 @@ impl Sum {
         !u16::try_from(twice & 0xffff).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carry_of_a_carry_is_added_too() {
+        // 0x1ffff folds to 0x10000, and that to 1.
+        assert_eq!(Sum(0x1_ffff).complement(), !1);
+    }
+
+    #[test]
+    fn a_last_odd_byte_is_the_high_half_of_a_word() {
+        let of = |bytes: &[u8]| {
+            let mut sum = Sum(0);
+            sum.add(bytes);
+            sum.complement()
+        };
+        assert_eq!(of(&[1, 2, 3]), of(&[1, 2, 3, 0]));
+        assert_eq!(of(&[1, 2, 3]), !0x0402);
+    }
+}

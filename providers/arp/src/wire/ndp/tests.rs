@@ -206,6 +206,19 @@ fn an_option_of_another_kind_is_passed_over() {
 }
 
 #[test]
+fn of_two_options_of_a_kind_the_first_counts() {
+    let mut frame = bytes(SOLICITATION);
+    frame.extend([1, 1, 2, 2, 2, 2, 2, 2]);
+    let digits = frame.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let hex: String = digits
+        .filter_map(|d| char::from_digit(d.into(), 16))
+        .collect();
+    let question = repr(&altered(&hex, &[(19, 40)]));
+    let source_mac = Some(CLIENT);
+    assert_eq!(question.message, Message::Solicitation { source_mac });
+}
+
+#[test]
 fn a_frame_that_is_cut_anywhere_is_refused_and_padding_is_not_read() {
     let mut frame = bytes(ADVERTISEMENT);
     for length in 0..frame.len() {
