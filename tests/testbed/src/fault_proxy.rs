@@ -61,6 +61,7 @@ use crate::wait::DEFAULT_DEADLINE;
 /// ```
 #[derive(Debug)]
 pub struct FaultProxy {
+    address: SocketAddr,
     endpoint: String,
     shared: Arc<Shared>,
     accepting: JoinHandle<()>,
@@ -80,6 +81,7 @@ impl FaultProxy {
         let address: SocketAddr = listener.local_addr().with_context(listening)?;
         let shared = Arc::new(Shared::new(Upstream::new(upstream)?));
         Ok(Self {
+            address,
             endpoint: format!("http://{address}"),
             accepting: tokio::spawn(serve::accept(listener, Arc::clone(&shared))),
             shared,
@@ -90,6 +92,12 @@ impl FaultProxy {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// All calls since the start or the last [`Self::reset`].

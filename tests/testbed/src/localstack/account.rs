@@ -85,6 +85,15 @@ impl Account {
         ]
     }
 
+    /// This account, for [`Self::call`] through something in front of LocalStack.
+    #[must_use]
+    pub fn through(&self, address: SocketAddr) -> Self {
+        Self {
+            address,
+            number: self.number,
+        }
+    }
+
     /// Sets all delays and quotas.
     pub async fn set(&self, settings: &Settings) -> Result<()> {
         self.post("settings", settings).await
