@@ -6,6 +6,7 @@
 pub mod engine;
 mod link;
 pub mod net;
+pub mod pool;
 pub mod wire;
 
 pub use self::link::{Interface, InterfaceIndex, Mac};
