@@ -3,6 +3,8 @@
 //! `service` decides, `controller` acts; everything else is around them. The README is the front page.
 
 pub mod admin;
+#[cfg(feature = "arp")]
+pub mod announcer;
 pub mod args;
 pub mod cli;
 pub mod client;

@@ -58,6 +58,12 @@ pub enum Reason {
     Unhealthy,
     /// Healthy: not known yet.
     Unknown,
+    /// Healthy: a node announces the address.
+    Announced,
+    /// Healthy: no node announces the address.
+    NotAnnounced,
+    /// Healthy: somebody who is none of ours uses the address.
+    AddressConflict,
 }
 
 /// One condition as it shall be.
@@ -119,7 +125,7 @@ impl Holds {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Accepted,
         Self::Invalid,
         Self::Programmed,
@@ -134,6 +140,9 @@ impl Reason {
         Self::Healthy,
         Self::Unhealthy,
         Self::Unknown,
+        Self::Announced,
+        Self::NotAnnounced,
+        Self::AddressConflict,
     ];
 
     /// As Kubernetes writes it.
@@ -154,6 +163,9 @@ impl Reason {
             Self::Healthy => "Healthy",
             Self::Unhealthy => "Unhealthy",
             Self::Unknown => "Unknown",
+            Self::Announced => "Announced",
+            Self::NotAnnounced => "NotAnnounced",
+            Self::AddressConflict => "AddressConflict",
         }
     }
 }

@@ -29,25 +29,16 @@ pub enum Skipped {
 
 /// Whether `node` is a target; `needs_provider_id` as the provider says.
 pub fn target(node: &Node, needs_provider_id: bool) -> Result<Target, Skipped> {
-    let metadata = &node.metadata;
-    if metadata.deletion_timestamp.is_some() {
+    if is_deleting(node) {
         return Err(Skipped::Deleting);
     }
-    let excluded = metadata
-        .labels
-        .as_ref()
-        .and_then(|labels| labels.get(EXCLUDE_LABEL));
-    if excluded.is_some_and(|value| value != "false") {
+    if is_excluded(node) {
         return Err(Skipped::Excluded);
     }
-    let spec = node.spec.as_ref();
-    let mut taints = spec
-        .and_then(|spec| spec.taints.as_deref())
-        .unwrap_or_default()
-        .iter();
-    if taints.any(|taint| GOING_TAINTS.contains(&taint.key.as_str())) {
+    if is_going(node) {
         return Err(Skipped::Going);
     }
+    let (metadata, spec) = (&node.metadata, node.spec.as_ref());
     let provider_id = spec
         .and_then(|spec| spec.provider_id.as_deref())
         .filter(|id| !id.is_empty());
@@ -63,6 +54,31 @@ pub fn target(node: &Node, needs_provider_id: bool) -> Result<Target, Skipped> {
         pod: None,
         labels: metadata.labels.clone().unwrap_or_default().into(),
     })
+}
+
+/// Whether `node` is being deleted.
+#[must_use]
+pub fn is_deleting(node: &Node) -> bool {
+    node.metadata.deletion_timestamp.is_some()
+}
+
+/// Whether its label takes `node` out of every load balancer.
+#[must_use]
+pub fn is_excluded(node: &Node) -> bool {
+    let labels = node.metadata.labels.as_ref();
+    let label = labels.and_then(|labels| labels.get(EXCLUDE_LABEL));
+    label.is_some_and(|value| value != "false")
+}
+
+/// Whether an autoscaler is about to remove `node`.
+#[must_use]
+pub fn is_going(node: &Node) -> bool {
+    let spec = node.spec.as_ref();
+    let mut taints = spec
+        .and_then(|spec| spec.taints.as_deref())
+        .unwrap_or_default()
+        .iter();
+    taints.any(|taint| GOING_TAINTS.contains(&taint.key.as_str()))
 }
 
 /// The targets among `nodes`, sorted.
