@@ -7,11 +7,11 @@ use std::{
     sync::Arc,
 };
 
+use roadstead_arp::engine::{Candidates, Selection, Wanted};
 use roadstead_core::NamespacedName;
 
 use super::{
     eligibility::{Ground, MayNot, Serving},
-    engine::{Candidates, Selection, Wanted},
     wish::Wish,
 };
 

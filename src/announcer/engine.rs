@@ -1,40 +1,31 @@
-//! What the announcer needs of the engine that answers ARP and NDP: a small trait, so that tests do without a network.
+//! What the announcer needs of the engine and its sockets: a small trait, so that tests do without a network.
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
+use std::{fmt, net::IpAddr};
 
-/// An address that a Service carries, and what this node is to do about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
-    /// The address.
-    pub address: IpAddr,
-    /// What the election goes by: the first address of the Service, so that both families go to one node.
-    pub key: IpAddr,
-    /// Whether this node may announce it.
-    pub may: bool,
-    /// Who may.
-    pub candidates: Candidates,
-    /// On which interfaces.
-    pub interfaces: Selection,
-    /// Whether it was said to be announced before this process came to know it: then nobody else can be using it.
-    pub seen_before: bool,
-    /// Whether to let go without waiting for a successor: this node would drop what it receives.
-    pub lets_go_at_once: bool,
-}
+use async_trait::async_trait;
+use roadstead_arp::engine::{Holder, Stats, View, Wanted};
 
-/// Which nodes may announce an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Candidates {
-    /// Every one.
-    All,
-    /// These.
-    Nodes(Arc<BTreeSet<Arc<str>>>),
-}
+/// The engine on its thread.
+#[async_trait]
+pub trait Segments: fmt::Debug + Send + Sync + 'static {
+    /// Adds an address, or changes what is known of it.
+    fn want(&self, wanted: Wanted);
 
-/// Which interfaces may announce an address.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Selection {
-    /// Those with a prefix that contains it.
-    OnSubnet,
-    /// Those of these names.
-    Named(Arc<BTreeSet<Arc<str>>>),
+    /// Removes an address.
+    fn unwant(&self, address: IpAddr);
+
+    /// Whether this node forwards at all.
+    fn set_fit(&self, fit: bool);
+
+    /// Who holds each of `addresses`, in their order; `None` once the engine has ended.
+    async fn holders(&self, addresses: &[IpAddr]) -> Option<Vec<Vec<Holder>>>;
+
+    /// What it sees and does; `None` once it has ended.
+    async fn view(&self) -> Option<View>;
+
+    /// Its counters.
+    fn stats(&self) -> Stats;
+
+    /// Hands everything over, and returns when nothing is held any more; within half a second.
+    async fn drain(&self);
 }

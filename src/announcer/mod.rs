@@ -6,6 +6,10 @@
 
 pub mod board;
 pub mod eligibility;
+pub mod endpoints;
 pub mod engine;
+pub mod forwarding;
+pub mod gather;
 pub mod pool;
 pub mod wish;
+pub mod words;

@@ -6,7 +6,7 @@ use k8s_openapi::{
     api::{core::v1::Service, discovery::v1::EndpointSlice},
     apimachinery::pkg::apis::meta::v1::Condition,
 };
-use roadstead_core::Host;
+use roadstead_core::{Address, Host};
 
 use super::eligibility::Serving;
 use crate::service::{
@@ -14,6 +14,23 @@ use crate::service::{
     conditions::{Holds, Kind, Reason},
     status,
 };
+
+/// What counts of a Service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Seen {
+    /// Its uid: what is written to it must not reach another one of its name.
+    pub uid: Option<String>,
+    /// Which of its specs this is.
+    pub generation: Option<i64>,
+    /// Whether it is ours to announce: of our class, and not on its way out.
+    pub ours: bool,
+    /// The addresses in its status, in their order.
+    pub addresses: Vec<IpAddr>,
+    /// Whether a node may hand its traffic to its own pods only.
+    pub local: bool,
+    /// What it says of its health, if that is for announcers to say.
+    pub healthy: Option<Condition>,
+}
 
 /// A Service of ours with an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,47 +43,64 @@ pub struct Wish {
     pub announced_before: bool,
 }
 
-/// What `service` asks for; `None` if it is not ours, is being deleted, or has no address. `slices` are asked for where its
-/// traffic may only go to the pods of the node that it reaches.
-pub fn wish(
-    service: &Service,
-    classes: &Classes,
-    slices: impl FnOnce() -> Option<Vec<Arc<EndpointSlice>>>,
-) -> Option<Wish> {
-    if service.metadata.deletion_timestamp.is_some() {
-        return None;
-    }
-    classes.provider_of(service)?;
-    let addresses: Vec<IpAddr> = status::addresses(service)
-        .into_iter()
-        .filter_map(|address| match address.host {
+// === impl Seen ===
+
+impl Seen {
+    /// Reads it off `service`; `None` if it is no business of announcers.
+    #[must_use]
+    pub fn of(service: &Service, classes: &Classes) -> Option<Self> {
+        let ours =
+            service.metadata.deletion_timestamp.is_none() && classes.provider_of(service).is_some();
+        let healthy = status::condition(service, Kind::Healthy).filter(|written| {
+            let told = [
+                Reason::Announced,
+                Reason::NotAnnounced,
+                Reason::AddressConflict,
+            ];
+            told.iter().any(|reason| reason.as_str() == written.reason)
+        });
+        if !ours && healthy.is_none() {
+            return None;
+        }
+        let spec = service.spec.as_ref();
+        let policy = spec.and_then(|spec| spec.external_traffic_policy.as_deref());
+        let ip = |address: Address| match address.host {
             Host::Ip(address) => Some(address),
             Host::Hostname(_) => None,
+        };
+        Some(Self {
+            uid: service.metadata.uid.clone(),
+            generation: service.metadata.generation,
+            ours,
+            addresses: status::addresses(service)
+                .into_iter()
+                .filter_map(ip)
+                .collect(),
+            local: policy == Some("Local"),
+            healthy: healthy.cloned(),
         })
-        .collect();
-    if addresses.is_empty() {
-        return None;
     }
-    let serving = if is_local(service) {
-        slices().map(|slices| Serving::On(serving(slices.iter().map(AsRef::as_ref))))
-    } else {
-        Some(Serving::Anywhere)
-    };
-    let announced = |condition: &Condition| {
-        condition.status == Holds::True.as_str() && condition.reason == Reason::Announced.as_str()
-    };
-    Some(Wish {
-        addresses,
-        serving,
-        announced_before: status::condition(service, Kind::Healthy).is_some_and(announced),
-    })
-}
 
-/// Whether a node may hand the traffic of `service` to its own pods only.
-#[must_use]
-pub fn is_local(service: &Service) -> bool {
-    let spec = service.spec.as_ref();
-    spec.and_then(|spec| spec.external_traffic_policy.as_deref()) == Some("Local")
+    /// What it asks for; `endpoints` are the nodes with serving ones, as far as they are known.
+    #[must_use]
+    pub fn wish(&self, endpoints: impl FnOnce() -> Option<BTreeSet<Arc<str>>>) -> Option<Wish> {
+        if !self.ours || self.addresses.is_empty() {
+            return None;
+        }
+        let announced = |condition: &Condition| {
+            condition.status == Holds::True.as_str()
+                && condition.reason == Reason::Announced.as_str()
+        };
+        Some(Wish {
+            addresses: self.addresses.clone(),
+            serving: if self.local {
+                endpoints().map(Serving::On)
+            } else {
+                Some(Serving::Anywhere)
+            },
+            announced_before: self.healthy.as_ref().is_some_and(announced),
+        })
+    }
 }
 
 /// The nodes with a serving endpoint in `slices`.
@@ -95,9 +129,13 @@ mod tests {
 
     const ARP: ProviderName = ProviderName::new("arp");
 
-    fn read(service: &str) -> Option<Wish> {
+    fn seen(service: &str) -> Option<Seen> {
         let service: Service = serde_yaml::from_str(service).unwrap();
-        wish(&service, &Classes::new(&[ARP], &[], None).unwrap(), || None)
+        Seen::of(&service, &Classes::new(&[ARP], &[], None).unwrap())
+    }
+
+    fn read(service: &str) -> Option<Wish> {
+        seen(service)?.wish(|| None)
     }
 
     fn service(spec: &str, status: &str) -> String {
@@ -142,6 +180,16 @@ mod tests {
         assert!(said("True", "Announced"));
         assert!(!said("False", "NotAnnounced"));
         assert!(!said("True", "Healthy"));
+    }
+
+    #[test]
+    fn what_announcers_said_of_a_service_that_is_not_theirs_any_more_is_not_forgotten() {
+        let healthy = "conditions: [{type: roadstead.dev/Healthy, status: 'True', reason: Announced, message: m, lastTransitionTime: '2026-01-01T00:00:00Z'}]";
+        let gone = service("", healthy).replace("LoadBalancer,", "ClusterIP,");
+        let seen_of = seen(&gone).unwrap();
+        assert!(!seen_of.ours && seen_of.healthy.is_some());
+        let others = gone.replace("Announced", "Healthy");
+        assert_eq!(seen(&others), None, "that was never ours");
     }
 
     #[test]

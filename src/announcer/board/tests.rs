@@ -33,13 +33,13 @@ fn wish(addresses: &[&str], serving: Option<Serving>) -> Wish {
     }
 }
 
-fn anywhere(addresses: &[&str]) -> Option<Wish> {
-    Some(wish(addresses, Some(Serving::Anywhere)))
+fn anywhere(addresses: &[&str]) -> Wish {
+    wish(addresses, Some(Serving::Anywhere))
 }
 
-fn on(addresses: &[&str], nodes: &[&str]) -> Option<Wish> {
+fn on(addresses: &[&str], nodes: &[&str]) -> Wish {
     let nodes = nodes.iter().map(|node| Arc::from(*node)).collect();
-    Some(wish(addresses, Some(Serving::On(nodes))))
+    wish(addresses, Some(Serving::On(nodes)))
 }
 
 /// `want 192.0.2.7 (192.0.2.7) by a,b` for each order; `~` where this node lets go at once.
@@ -67,7 +67,7 @@ fn told(orders: Vec<Order>) -> Vec<String> {
 #[test]
 fn the_engine_is_told_what_is_new_and_nothing_twice() {
     let mut board = board();
-    board.put(&key("web"), anywhere(&["192.0.2.7", "2001:db8::7"]));
+    board.put(&key("web"), Some(anywhere(&["192.0.2.7", "2001:db8::7"])));
     assert_eq!(
         told(board.orders()),
         [
@@ -75,14 +75,14 @@ fn the_engine_is_told_what_is_new_and_nothing_twice() {
             "want 2001:db8::7 (192.0.2.7) by a,b"
         ]
     );
-    board.put(&key("web"), anywhere(&["192.0.2.7", "2001:db8::7"]));
+    board.put(&key("web"), Some(anywhere(&["192.0.2.7", "2001:db8::7"])));
     board.stand_on(ground(&["a", "b"]));
     assert!(board.orders().is_empty());
-    let mut said = anywhere(&["192.0.2.7", "2001:db8::7"]).unwrap();
+    let mut said = anywhere(&["192.0.2.7", "2001:db8::7"]);
     said.announced_before = true;
     board.put(&key("web"), Some(said));
     assert!(board.orders().is_empty(), "it is known by then");
-    board.put(&key("web"), anywhere(&["192.0.2.8"]));
+    board.put(&key("web"), Some(anywhere(&["192.0.2.8"])));
     assert_eq!(
         told(board.orders()),
         [
@@ -99,7 +99,7 @@ fn the_engine_is_told_what_is_new_and_nothing_twice() {
 #[test]
 fn a_node_that_comes_goes_or_is_unknown_changes_who_may() {
     let mut board = board();
-    board.put(&key("web"), anywhere(&["192.0.2.7"]));
+    board.put(&key("web"), Some(anywhere(&["192.0.2.7"])));
     board.orders();
     board.stand_on(ground(&["a", "b", "c"]));
     assert_eq!(
@@ -114,8 +114,8 @@ fn a_node_that_comes_goes_or_is_unknown_changes_who_may() {
 #[test]
 fn an_address_of_several_services_stays_until_the_last_of_them_goes() {
     let mut board = board();
-    board.put(&key("web"), anywhere(&["192.0.2.7", "2001:db8::7"]));
-    board.put(&key("mail"), on(&["2001:db8::7"], &["b"]));
+    board.put(&key("web"), Some(anywhere(&["192.0.2.7", "2001:db8::7"])));
+    board.put(&key("mail"), Some(on(&["2001:db8::7"], &["b"])));
     assert_eq!(
         told(board.orders()),
         [
@@ -137,9 +137,9 @@ fn what_is_not_known_yet_changes_nothing() {
     let mut board = board();
     board.put(&key("web"), Some(wish(&["192.0.2.7"], None)));
     assert!(board.orders().is_empty(), "its endpoints are not known");
-    board.put(&key("web"), on(&["192.0.2.7"], &["a"]));
+    board.put(&key("web"), Some(on(&["192.0.2.7"], &["a"])));
     assert_eq!(told(board.orders()), ["want 192.0.2.7 (192.0.2.7) by a"]);
-    board.put(&key("web"), on(&["192.0.2.7"], &["b"]));
+    board.put(&key("web"), Some(on(&["192.0.2.7"], &["b"])));
     assert_eq!(told(board.orders()), ["~watch 192.0.2.7 (192.0.2.7) by b"]);
     board.put(&key("web"), Some(wish(&["192.0.2.7"], None)));
     board.put(&key("web"), None);
