@@ -11,5 +11,6 @@ pub mod engine;
 pub mod forwarding;
 pub mod gather;
 pub mod pool;
+pub mod speaker;
 pub mod wish;
 pub mod words;
