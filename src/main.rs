@@ -15,6 +15,11 @@ use roadstead::{
     metrics::Metrics,
     run, telemetry,
 };
+#[cfg(feature = "arp")]
+use roadstead::{
+    args::{MigrateArgs, MigrateCommand},
+    cli::migrate::Source,
+};
 
 /// The exit code of a wrong command line, as of clap's.
 const USAGE: u8 = 2;
@@ -35,6 +40,8 @@ async fn main() -> ExitCode {
         Command::Status(args) => status(args, &connection).await,
         #[cfg(feature = "aws")]
         Command::Aws { command } => aws(command),
+        #[cfg(feature = "arp")]
+        Command::Migrate { command } => migrate(command, &connection).await,
         Command::Completion { shell } => completion(shell),
     };
     result.unwrap_or_else(|error| failed(&error, 1))
@@ -83,6 +90,23 @@ async fn status(
     cli::status::run(args, client)
         .await
         .map_err(|error| at(&server, error))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(feature = "arp")]
+async fn migrate(command: MigrateCommand, connection: &Connection) -> anyhow::Result<ExitCode> {
+    let MigrateCommand::Metallb(MigrateArgs {
+        filename,
+        metallb_namespace,
+    }) = command;
+    if filename.is_empty() {
+        let (client, server) = connect(connection).await?;
+        cli::migrate::run(Source::Cluster(client, metallb_namespace))
+            .await
+            .map_err(|error| at(&server, error))?;
+    } else {
+        cli::migrate::run(Source::Files(filename)).await?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,10 +9,14 @@ use crate::client::Connection;
 
 #[cfg(feature = "aws")]
 mod aws;
+#[cfg(feature = "arp")]
+mod migrate;
 mod provider;
 
 #[cfg(feature = "aws")]
 pub use self::aws::{AwsArgs, AwsCommand, PortRange, Tag};
+#[cfg(feature = "arp")]
+pub use self::migrate::{MigrateArgs, MigrateCommand};
 #[cfg(feature = "mock")]
 pub use self::provider::MockArgs;
 pub use self::provider::{ProviderArgs, ProviderKind};
@@ -95,6 +99,13 @@ pub enum Command {
         /// What.
         #[command(subcommand)]
         command: AwsCommand,
+    },
+    /// Take over from another controller
+    #[cfg(feature = "arp")]
+    Migrate {
+        /// From which.
+        #[command(subcommand)]
+        command: MigrateCommand,
     },
     /// Print a completion script: roadstead completion bash > /`etc/bash_completion.d/roadstead`
     Completion {
