@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use crate::{
     api::{Calls, Priority},
-    apply::{Apply, Failure},
+    apply::{Apply, BELIEVED, Failure, free_name},
     desired::Desired,
     details::{self, Depth},
     health,
@@ -52,7 +52,7 @@ impl AwsProvider {
     pub(crate) async fn converge(&self, want: &LoadBalancer) -> Result<Ensured> {
         let wish = self.wish(want)?;
         let calls = self.api.calls(Priority::Serve);
-        self.know(&calls, &wish, Priority::Serve).await?;
+        self.know(&wish, Priority::Serve).await?;
         if let Some(announced) = self.adopt(&calls, &wish).await? {
             return Ok(announced);
         }
@@ -69,12 +69,7 @@ impl AwsProvider {
     }
 
     /// Lists what exists if that was never done, or if a call for this Service ended without an answer.
-    pub(crate) async fn know(
-        &self,
-        _calls: &Calls,
-        wish: &Wish<'_>,
-        priority: Priority,
-    ) -> Result<()> {
+    pub(crate) async fn know(&self, wish: &Wish<'_>, priority: Priority) -> Result<()> {
         let owner = &wish.want.id.owner;
         if let Some(ago) = self.mirror.doubted(owner) {
             let after = Instant::now().checked_sub(ago);
@@ -141,6 +136,7 @@ impl AwsProvider {
     pub(crate) async fn look(&self, calls: &Calls, wish: &Wish<'_>) -> Result<Looked, Failure> {
         let mut observed = self.mirror.observe(&wish.want.id);
         let mut desired = self.desired(calls, wish, &observed).await?;
+        self.check_name(calls, wish, &desired, &observed).await?;
         let mut shared = None;
         let needed = needs(wish);
         // Something that names its Service is made first: whatever is left behind is found by it.
@@ -175,6 +171,22 @@ impl AwsProvider {
             course,
             shared,
         })
+    }
+
+    /// Refuses a name that somebody else has, before anything is made for a load balancer that would need it.
+    pub(crate) async fn check_name(
+        &self,
+        calls: &Calls,
+        wish: &Wish<'_>,
+        desired: &Desired,
+        observed: &Observed,
+    ) -> Result<(), Failure> {
+        if current(desired, observed).is_none() {
+            let (id, variant) = (&wish.want.id, desired.variant);
+            let name = &desired.load_balancer.name;
+            free_name(calls, &self.mirror, id, variant, name, BELIEVED).await?;
+        }
+        Ok(())
     }
 
     /// Reads what lists do not show, as far as a mark does not say that it is as asked.

@@ -124,12 +124,13 @@ impl AwsProvider {
     async fn foresee(&self, want: &LoadBalancer) -> Result<Plan> {
         let wish = self.wish(want)?;
         let calls = self.api.calls(Priority::Serve);
-        self.know(&calls, &wish, Priority::Serve).await?;
+        self.know(&wish, Priority::Serve).await?;
         if let Some(take_over) = self.take_over(&calls, &wish).await? {
             return self.foretell(&calls, &wish, &take_over).await;
         }
         let mut observed = self.mirror.observe(&want.id);
         let mut desired = self.desired(&calls, &wish, &observed).await?;
+        self.check_name(&calls, &wish, &desired, &observed).await?;
         let mut shared = Vec::new();
         if let Some(needs) = needs(&wish) {
             let vpc = &desired.load_balancer.vpc;

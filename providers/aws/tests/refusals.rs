@@ -9,23 +9,17 @@
 
 mod support;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_ec2::types::Tag;
-use roadstead_core::{
-    ClusterUid, Ensured, ErrorKind, LoadBalancer, LoadBalancerProvider, Protocol, Released, chain,
-};
+use roadstead_core::{ClusterUid, ErrorKind, LoadBalancer, Protocol, chain};
 use roadstead_testbed::localstack::{Quotas, Settings};
-use tokio::time::sleep;
 
 use self::support::{
     CLUSTER, World,
     request::{self, port},
+    waiting::{gone, refused, settle},
 };
-
-/// More calls than anything takes.
-const PATIENCE: usize = 100;
-const PAUSE: Duration = Duration::from_millis(50);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_fitting_subnet_each_is_named_with_what_is_wrong_with_it() {
@@ -98,49 +92,25 @@ async fn nodes_with_two_groups_of_the_cluster_are_named_and_the_service_is_serve
     let second = second_node_group(&world).await;
     let want = service(&world);
     let provider = world.provider(&want.id.cluster);
-    for _ in 0..PATIENCE {
-        if let Ensured::Ready(outcome) = provider.ensure(&want).await.unwrap() {
-            let said = outcome.notes.join("\n");
-            let texts = [&*world.land.node_security_group, &second, "tag exactly one"];
-            for text in texts {
-                assert!(said.contains(text), "no {text:?} in: {said}");
-            }
-            return;
-        }
-        sleep(PAUSE).await;
+    let said = settle(&provider, &want).await.notes.join("\n");
+    let texts = [&*world.land.node_security_group, &second, "tag exactly one"];
+    for text in texts {
+        assert!(said.contains(text), "no {text:?} in: {said}");
     }
-    panic!("never served");
 }
 
 /// The Service's creation ends in an error of that kind, whose text has all of `texts`; what was made by then goes.
 async fn told(world: &World, want: &LoadBalancer, kind: ErrorKind, texts: &[&str]) {
     let before = world.inventory().await;
     let provider = world.provider(&want.id.cluster);
-    let error = 'asked: {
-        let mut want = want.clone();
-        for _ in 0..PATIENCE {
-            match provider.ensure(&want).await {
-                Ok(Ensured::Pending { outcome, .. }) => want.published = outcome.addresses,
-                Ok(Ensured::Ready(outcome)) => panic!("served: {outcome:?}"),
-                Err(error) => break 'asked error,
-            }
-            sleep(PAUSE).await;
-        }
-        panic!("neither served nor refused");
-    };
+    let error = refused(&provider, want).await;
     let said = chain(&error).to_string();
     assert_eq!(error.kind(), kind, "{said}");
     for text in texts {
         assert!(said.contains(text), "no {text:?} in: {said}");
     }
-    for _ in 0..PATIENCE {
-        if provider.release(&want.id).await.unwrap() == Released::Gone {
-            assert_eq!(world.inventory().await, before, "left after: {said}");
-            return;
-        }
-        sleep(PAUSE).await;
-    }
-    panic!("never gone after: {said}");
+    gone(&provider, &want.id).await;
+    assert_eq!(world.inventory().await, before, "left after: {said}");
 }
 
 async fn limit(world: &World, quotas: Quotas) {

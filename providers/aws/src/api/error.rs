@@ -164,6 +164,11 @@ impl Error {
         self.code().is_some_and(codes::is_not_found)
     }
 
+    /// Whether no policy allows the call, as far as AWS could tell.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.code().is_some_and(codes::is_denied)
+    }
+
     /// What kind of failure it is.
     pub(crate) fn kind(&self) -> ErrorKind {
         self.kind

@@ -1,15 +1,20 @@
 //! How does something new come to exist? Under a name that is a function of whose it is, and only if nobody else has that name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use roadstead_core::{Error, ErrorKind};
 
-use super::{Apply, Failure, Result, failure};
+use super::{
+    Apply, Failure, Result, failure,
+    name::{free_name, taken},
+};
 use crate::{
     NAME,
     api::{GroupFilter, ListenerSettings, NewListener, NewLoadBalancer, NewTargetGroup, Which},
     desired::{Desired, WantedGroup, WantedListener, WantedTargetGroup, variant_slot},
-    names,
     observed::{ListenerObserved, LoadBalancerObserved, TargetGroupObserved},
     plan::{attributes, new_frontend_tags, new_tags},
     seen::{LoadBalancerSeen, SecurityGroupSeen},
@@ -151,7 +156,8 @@ impl Apply<'_> {
         name: &str,
         settings: Option<&str>,
     ) -> Result<()> {
-        let name = self.free_name(name).await?;
+        let (id, variant) = (self.situation.id, self.variant());
+        let name = free_name(self.calls, self.mirror, id, variant, name, Duration::ZERO).await?;
         let Desired { load_balancer, .. } = self.desired;
         let mut tags = new_tags(
             self.desired,
@@ -197,42 +203,6 @@ impl Apply<'_> {
         };
         self.mirror.made_load_balancer(self.owner(), it);
         Ok(())
-    }
-
-    /// A name of ours is a function of whose it is; one that the user chose may be taken, and is asked for.
-    async fn free_name(&self, name: &str) -> Result<String> {
-        let foreign = |arn: &str| taken("load balancer", name, arn);
-        if let Some(arn) = self.mirror.foreign(name) {
-            return Err(foreign(arn.as_str()));
-        }
-        match self.mirror.owner_of_name(name) {
-            Some(owner) if owner == *self.owner() => {
-                // The one that it replaces has the name for as long as it lives.
-                let slot = variant_slot(self.variant());
-                return Ok(names::name(
-                    &self.situation.id.cluster,
-                    &self.situation.id.owner,
-                    &slot,
-                ));
-            }
-            Some(_) => return Err(foreign("another Service of this cluster has it")),
-            None => {}
-        }
-        if name.starts_with(&names::cluster_prefix(&self.situation.id.cluster)) {
-            return Ok(name.to_owned());
-        }
-        let names = [name.to_owned()];
-        match self.calls.load_balancers(Which::Names(&names)).await {
-            Ok(found) => match found.into_iter().next() {
-                Some(there) => Err(foreign(there.arn.as_str())),
-                None => Ok(name.to_owned()),
-            },
-            Err(error) if error.is_not_found() => Ok(name.to_owned()),
-            Err(error) => Err(failure(
-                error,
-                format_args!("looking whether the name {name} is free"),
-            )),
-        }
     }
 
     pub(super) async fn create_listener(&self, port: u16, wanted: &WantedListener) -> Result<()> {
@@ -285,19 +255,4 @@ fn read(tags: &Tags) -> Result<Marks> {
         ),
         surprised: false,
     })
-}
-
-/// Somebody else has the name.
-fn taken(kind: &str, name: &str, who: &str) -> Failure {
-    Failure {
-        error: Error::new(
-            ErrorKind::Conflict,
-            NAME,
-            format!(
-                "a {kind} named {name} exists and is not this Service's ({who}); remove it, or choose another name with \
-                 service.beta.kubernetes.io/aws-load-balancer-name; a load balancer can be taken over with roadstead.dev/adopt"
-            ),
-        ),
-        surprised: false,
-    }
 }

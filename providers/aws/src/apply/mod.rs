@@ -2,8 +2,11 @@
 //! Decides nothing: a step that fails ends its lane, and the course after its stage.
 
 mod make;
+mod name;
 mod remove;
 mod shape;
+
+pub(crate) use self::name::{BELIEVED, free_name};
 
 use std::{
     fmt,
@@ -129,8 +132,12 @@ impl Apply<'_> {
                 arn,
                 mappings,
                 ipv6_source_nat,
+                ip_address_type,
                 ..
-            } => self.set_subnets(arn, mappings, *ipv6_source_nat).await,
+            } => {
+                self.set_subnets(arn, mappings, *ipv6_source_nat, *ip_address_type)
+                    .await
+            }
             Step::SetGroups {
                 arn,
                 groups,
@@ -259,6 +266,8 @@ impl Apply<'_> {
 }
 
 /// Makes a call that changes something of `owner`'s; without a clear answer, a doubt stays.
+///
+/// A denial is none: a policy that goes by tags knows none of what is gone.
 pub(crate) async fn attempt<T>(
     mirror: &Mirror,
     owner: &OwnerUid,
@@ -268,7 +277,7 @@ pub(crate) async fn attempt<T>(
     let result = call.await;
     let clear = match &result {
         Ok(_) => true,
-        Err(error) => !error.may_have_taken_effect() && !is_surprise(error),
+        Err(error) => !error.may_have_taken_effect() && !is_surprise(error) && !error.is_denied(),
     };
     if clear {
         doubt.settle();

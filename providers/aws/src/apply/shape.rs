@@ -139,10 +139,12 @@ impl Apply<'_> {
         arn: &Arn,
         mappings: &[SubnetMapping],
         ipv6_source_nat: Option<bool>,
+        ip_address_type: Option<IpAddressType>,
     ) -> Result<()> {
         self.change(
             format!("changing the subnets of load balancer {arn}"),
-            self.calls.set_subnets(arn, mappings, ipv6_source_nat),
+            self.calls
+                .set_subnets(arn, mappings, ipv6_source_nat, ip_address_type),
         )
         .await?;
         // Which addresses it has now only AWS knows.

@@ -1,10 +1,10 @@
 //! How does a listing of everything become the mirror's new contents? What our own calls did meanwhile wins over it.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 use tokio::time::Instant;
 
-use super::{Contents, Mirror, Record, VISIBILITY, owner_of};
+use super::{Contents, Mirror, Record, VISIBILITY, marked::Marked, owner_of};
 use crate::{
     ids::Arn,
     names,
@@ -29,6 +29,8 @@ pub(crate) struct Listing {
     /// Whether the tags of what is ours are among them.
     pub(crate) all_tags: bool,
 }
+
+// === impl Mirror ===
 
 impl Mirror {
     /// Of the things listed, those whose tags must be read to know whose they are. `all`: also those of ours.
@@ -72,12 +74,12 @@ impl Mirror {
         for seen in load_balancers {
             there.insert(seen.arn.to_string());
             let tags = tags.remove(&seen.arn);
-            self.absorb_load_balancer(&mut contents, seen, tags, begun);
+            self.absorb_one::<LoadBalancerObserved>(&mut contents, seen, tags, begun);
         }
         for seen in target_groups {
             there.insert(seen.arn.to_string());
             let tags = tags.remove(&seen.arn);
-            self.absorb_target_group(&mut contents, seen, tags, begun);
+            self.absorb_one::<TargetGroupObserved>(&mut contents, seen, tags, begun);
         }
         for seen in groups {
             there.insert(seen.id.to_string());
@@ -85,109 +87,47 @@ impl Mirror {
         }
         contents.drop_absent(&there, begun);
         contents.removed.retain(|_, at| at.elapsed() < VISIBILITY);
+        contents.free.clear();
         contents.listed = Some(begun);
         if all_tags {
             contents.listed_with_tags = Some(begun);
         }
     }
 
-    fn absorb_load_balancer(
+    fn absorb_one<T: Marked>(
         &self,
         contents: &mut Contents,
-        seen: LoadBalancerSeen,
+        seen: T::Seen,
         tags: Option<Tags>,
         begun: Instant,
     ) {
-        let arn = seen.arn.clone();
+        let (arn, name) = T::is(&seen);
+        let (arn, name) = (arn.clone(), name.to_owned());
         if contents.removed_lately(arn.as_ref()) {
             return;
         }
-        if let Some(record) = contents.load_balancers.get_mut(&arn) {
+        if let Some(record) = T::records(contents).get_mut(&arn) {
             if record.may_follow(begun) {
-                record.it.seen = seen;
-                if let Some(tags) = tags {
-                    follow_marks(&mut record.it.marks, &tags);
-                    record.it.tags = tags;
-                }
+                record.it.follow(seen, tags);
             }
             return;
         }
-        let Some(tags) = tags else {
-            // Not asked for: somebody else's, known before.
-            return;
+        let tags = match tags {
+            Some(tags) => tags,
+            None if T::may_be_ours(&seen) => return,
+            None => Tags::default(),
         };
         let marks = Marks::read(&tags);
         let owner = marks
             .as_ref()
-            .and_then(|marks| owner_of(marks, &self.cluster, Role::LoadBalancer));
-        match owner.cloned().zip(marks) {
-            Some((owner, marks)) => {
-                contents
-                    .belongings(&owner)
-                    .load_balancers
-                    .insert(arn.clone());
-                contents.foreign.remove(&seen.name);
-                let it = LoadBalancerObserved {
-                    seen,
-                    tags,
-                    marks,
-                    attributes: None,
-                    listeners: None,
-                    capacity: None,
-                };
-                contents.load_balancers.insert(arn, Record::found(it));
-            }
-            None => {
-                contents.foreign.insert(seen.name, arn);
-            }
-        }
-    }
-
-    fn absorb_target_group(
-        &self,
-        contents: &mut Contents,
-        seen: TargetGroupSeen,
-        tags: Option<Tags>,
-        begun: Instant,
-    ) {
-        let arn = seen.arn.clone();
-        if contents.removed_lately(arn.as_ref()) {
-            return;
-        }
-        if let Some(record) = contents.target_groups.get_mut(&arn) {
-            if record.may_follow(begun) {
-                record.it.seen = seen;
-                if let Some(tags) = tags {
-                    follow_marks(&mut record.it.marks, &tags);
-                    record.it.tags = tags;
-                }
-            }
-            return;
-        }
-        let Some(tags) = tags else {
-            return;
-        };
-        let marks = Marks::read(&tags);
-        let owner = marks
-            .as_ref()
-            .and_then(|marks| owner_of(marks, &self.cluster, Role::TargetGroup));
+            .and_then(|marks| owner_of(marks, &self.cluster, T::ROLE));
         if let Some((owner, marks)) = owner.cloned().zip(marks) {
-            contents
-                .belongings(&owner)
-                .target_groups
-                .insert(arn.clone());
-            let it = TargetGroupObserved {
-                seen,
-                tags,
-                marks,
-                attributes: None,
-                targets: None,
-                registered: BTreeSet::new(),
-                refused: BTreeSet::new(),
-            };
-            contents.target_groups.insert(arn, Record::found(it));
+            T::of(contents.belongings(&owner)).insert(arn.clone());
+            T::foreign(contents).remove(&name);
+            let record = Record::found(T::found(seen, tags, marks));
+            T::records(contents).insert(arn, record);
         } else {
-            contents.foreign_target_groups.insert(seen.name, arn);
+            T::foreign(contents).insert(name, arn);
         }
     }
 
@@ -242,13 +182,6 @@ impl Contents {
             belongings.groups.retain(|id| groups.contains_key(id));
         }
         owners.retain(|_, belongings| !belongings.is_empty());
-    }
-}
-
-/// Marks that somebody took off are put back by the plan; whose the thing is does not change by that.
-fn follow_marks(marks: &mut Marks, tags: &Tags) {
-    if let Some(read) = Marks::read(tags).filter(|read| read.owner == marks.owner) {
-        *marks = read;
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod doubt;
 mod listing;
+mod marked;
 mod record;
 
 use std::{
@@ -42,8 +43,10 @@ struct Contents {
     groups: HashMap<GroupId, Record<SecurityGroupSeen>>,
     /// Which of the above belong to whom.
     owners: HashMap<OwnerUid, Belongings>,
-    /// Load balancers of others, by name: a name is unique in a region.
+    /// Load balancers of others, of whatever kind, by name: a name is unique in a region.
     foreign: HashMap<String, Arn>,
+    /// Names that no load balancer had, and when that was asked.
+    free: HashMap<String, Instant>,
     /// Target groups of others that have a name of ours.
     foreign_target_groups: HashMap<String, Arn>,
     /// When each thing was removed by us.
@@ -165,6 +168,20 @@ impl Mirror {
     /// The load balancer of somebody else that has this name, as last listed.
     pub(crate) fn foreign(&self, name: &str) -> Option<Arn> {
         self.lock().foreign.get(name).cloned()
+    }
+
+    /// Whether no load balancer had this name when AWS was last asked, not longer ago than `within`.
+    pub(crate) fn was_free(&self, name: &str, within: Duration) -> bool {
+        let contents = self.lock();
+        let asked = contents.free.get(name);
+        asked.is_some_and(|at| at.elapsed() < within)
+    }
+
+    /// AWS was asked, and no load balancer has this name.
+    pub(crate) fn note_free(&self, name: &str) {
+        let mut contents = self.lock();
+        contents.foreign.remove(name);
+        contents.free.insert(name.to_owned(), Instant::now());
     }
 
     /// The target group of somebody else that has this name of ours, as last listed.

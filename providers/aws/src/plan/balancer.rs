@@ -77,17 +77,9 @@ fn change(
     course: &mut Course,
 ) {
     let wanted = &desired.load_balancer;
-    let (arn, name) = (there.seen.arn.clone(), there.seen.name.clone());
+    let name = there.seen.name.clone();
     let mut lane = Vec::new();
-    // Towards dualstack the subnets need their IPv6 side first, and AWS takes addresses only then.
-    if there.seen.ip_address_type != wanted.ip_address_type {
-        lane.push(Step::SetIpAddressType {
-            arn: arn.clone(),
-            name: name.clone(),
-            to: wanted.ip_address_type,
-        });
-    }
-    lane.extend(subnets(wanted, there));
+    lane.extend(families_and_subnets(wanted, there));
     lane.extend(groups(desired, observed, there));
     if let Some(now) = &there.attributes {
         let attributes = attributes::for_load_balancer(
@@ -124,7 +116,28 @@ fn change(
     course.impossible.extend(unchangeable(wanted, there));
 }
 
-fn subnets(wanted: &WantedLoadBalancer, there: &LoadBalancerObserved) -> Option<Step> {
+/// Towards dualstack both go together: the subnets that are added may be the ones with IPv6, IPv6 addresses are taken only
+/// then, and AWS refuses dualstack without source NAT to whoever listens for UDP. Back to ipv4 the families go first, and
+/// with them whatever was there for IPv6.
+fn families_and_subnets(wanted: &WantedLoadBalancer, there: &LoadBalancerObserved) -> Vec<Step> {
+    let to = wanted.ip_address_type;
+    let changes = there.seen.ip_address_type != to;
+    let together = changes && to == IpAddressType::Dualstack;
+    let subnets = subnets(wanted, there, together.then_some(to));
+    let alone = changes && !(together && subnets.is_some());
+    let families = alone.then(|| Step::SetIpAddressType {
+        arn: there.seen.arn.clone(),
+        name: there.seen.name.clone(),
+        to,
+    });
+    families.into_iter().chain(subnets).collect()
+}
+
+fn subnets(
+    wanted: &WantedLoadBalancer,
+    there: &LoadBalancerObserved,
+    families: Option<IpAddressType>,
+) -> Option<Step> {
     let was: BTreeSet<&SubnetId> = there.seen.zones.iter().map(|zone| &zone.subnet).collect();
     let now: BTreeSet<&SubnetId> = wanted.mappings.iter().map(|map| &map.subnet).collect();
     let added: Vec<SubnetId> = now.difference(&was).map(|id| (*id).clone()).collect();
@@ -150,6 +163,7 @@ fn subnets(wanted: &WantedLoadBalancer, there: &LoadBalancerObserved) -> Option<
         mappings: wanted.mappings.clone(),
         ipv6_source_nat: (wanted.ip_address_type == IpAddressType::Dualstack)
             .then_some(wanted.ipv6_source_nat),
+        ip_address_type: families,
         how: SubnetChange { added, removed },
     })
 }

@@ -2,15 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Course, REMOVE, Situation, Step, current};
+use super::{Course, REMOVE, Step, current};
 use crate::{desired::Desired, ids::Arn, observed::Observed};
 
-pub(super) fn plan(
-    desired: &Desired,
-    observed: &Observed,
-    _situation: &Situation<'_>,
-    course: &mut Course,
-) {
+pub(super) fn plan(desired: &Desired, observed: &Observed, course: &mut Course) {
     let leaving = leaving(course);
     let used = used(desired, observed, &leaving);
     let mut lane = Vec::new();

@@ -10,6 +10,7 @@ mod step;
 mod tagging;
 mod targets;
 mod texts;
+mod told;
 
 #[cfg(test)]
 mod tests;
@@ -89,7 +90,7 @@ pub(crate) fn plan(desired: &Desired, observed: &Observed, situation: &Situation
     balancer::plan(desired, observed, current, &mut course);
     listeners::plan(desired, observed, current, &mut course);
     replacement::plan(desired, observed, current, situation, &mut course);
-    leftovers::plan(desired, observed, situation, &mut course);
+    leftovers::plan(desired, observed, &mut course);
     tagging::plan(desired, observed, current, situation, &mut course);
     if course.waiting.is_some() {
         course.shut_nobody_out();

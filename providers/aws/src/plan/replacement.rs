@@ -163,7 +163,9 @@ fn retire(
         ),
         Some(at) => due(course, at.saturating_sub(situation.now).max(1)),
         None if told && succeeded => {
-            let at = situation.now + situation.grace.as_secs();
+            // The second that has begun does not count.
+            let grace = situation.grace.as_secs() + 1;
+            let at = situation.now + grace;
             course.step(
                 MARK,
                 Step::Mark {
@@ -171,7 +173,7 @@ fn retire(
                     tags: Tags::from([(RETIRE_AT.to_owned(), at.to_string())]),
                 },
             );
-            due(course, situation.grace.as_secs().max(1));
+            due(course, grace);
         }
         // The status is written after this call; then it is looked at again.
         None if succeeded => due(course, 1),

@@ -11,7 +11,7 @@ use crate::{
     desired::{GroupRef, Variant, WantedListener},
     ids::SubnetId,
     seen::{Rule, RuleProtocol, RuleSource},
-    types::HealthCheck,
+    types::{HealthCheck, IpAddressType},
 };
 
 pub(super) fn listener_text(port: u16, listener: &WantedListener) -> String {
@@ -57,6 +57,7 @@ pub(super) struct TaggedText<'a>(pub(super) &'a [Tagged]);
 pub(super) struct HealthCheckText<'a>(pub(super) &'a HealthCheck);
 pub(super) struct VariantText(pub(super) Variant);
 pub(super) struct Enforce(pub(super) Option<bool>);
+pub(super) struct Families(pub(super) Option<IpAddressType>);
 
 impl fmt::Display for Rules<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -183,6 +184,15 @@ impl fmt::Display for Enforce {
             None => Ok(()),
             Some(true) => f.write_str(", their rules hold for PrivateLink"),
             Some(false) => f.write_str(", their rules do not hold for PrivateLink"),
+        }
+    }
+}
+
+impl fmt::Display for Families {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            None => Ok(()),
+            Some(to) => write!(f, "address type {to}, "),
         }
     }
 }

@@ -10,6 +10,7 @@
 
 pub(crate) mod request;
 pub(crate) mod shown;
+pub(crate) mod waiting;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -19,10 +20,11 @@ use aws_sdk_elasticloadbalancingv2::{
     config::Credentials,
     types::{TagDescription, TargetHealthStateEnum},
 };
-use roadstead_aws::{AwsProvider, Settings};
+use roadstead_aws::{AwsProvider, IAM_POLICY, Settings};
 use roadstead_core::{ClusterUid, LoadBalancer, LoadBalancerId, NodeName, ProviderId, Target};
 use roadstead_testbed::{
     FaultProxy, LocalStack,
+    iam::{Judgement, Policy},
     localstack::{Account, Landscape, LandscapeBuilder},
 };
 
@@ -90,6 +92,12 @@ impl World {
             )
             .build();
         AwsProvider::with_config(self.settings.clone(), cluster.clone(), &config)
+    }
+
+    /// What the published policy says of everything that was asked for.
+    pub(crate) fn judged(&self) -> Judgement {
+        let policy = Policy::parse(IAM_POLICY).unwrap();
+        policy.judge(&self.proxy.calls())
     }
 
     /// The nodes.
@@ -288,6 +296,15 @@ impl World {
             .send()
             .await
             .unwrap();
+    }
+}
+
+impl Drop for World {
+    /// Nothing was asked for in any test that the published policy does not allow.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.judged().denied, [""; 0], "not allowed by the policy");
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What does AWS show of a load balancer? A line a fact, for tests that look for some of them.
 
-use aws_sdk_elasticloadbalancingv2::types::MinimumLoadBalancerCapacity;
+use aws_sdk_elasticloadbalancingv2::types::{AvailabilityZone, MinimumLoadBalancerCapacity};
 use roadstead_core::LoadBalancer;
 
 use super::World;
@@ -13,8 +13,9 @@ pub(crate) async fn shown(world: &World, want: &LoadBalancer) -> Vec<String> {
         lines.push(format!("name {}", balancer.load_balancer_name().unwrap()));
         lines.push(format!("scheme {}", balancer.scheme().unwrap()));
         lines.push(format!("family {}", balancer.ip_address_type().unwrap()));
-        let zones = balancer.availability_zones().iter();
-        lines.extend(zones.map(|zone| format!("subnet {}", zone.subnet_id().unwrap())));
+        lines.extend(zones(balancer.availability_zones()));
+        let nat = balancer.enable_prefix_for_ipv6_source_nat();
+        lines.extend(nat.map(|nat| format!("source nat {nat}")));
         for group in balancer.security_groups() {
             lines.push(format!("security group {group}"));
             lines.push(format!("rules {}", world.rules_of(group).await));
@@ -38,6 +39,29 @@ pub(crate) async fn shown(world: &World, want: &LoadBalancer) -> Vec<String> {
         lines.push(format!("capacity {}", units.unwrap_or(0)));
         lines.extend(listeners(world, arn).await);
         lines.extend(target_groups(world, arn).await);
+    }
+    lines
+}
+
+/// Its subnets, and the addresses that it has there as far as AWS shows them.
+fn zones(zones: &[AvailabilityZone]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for zone in zones {
+        lines.push(format!("subnet {}", zone.subnet_id().unwrap()));
+        let at = format!("zone {}", zone.subnet_id().unwrap());
+        for address in zone.load_balancer_addresses() {
+            let kinds = [
+                ("elastic", address.allocation_id()),
+                ("private", address.private_ipv4_address()),
+                ("ipv6", address.ipv6_address()),
+            ];
+            let there = kinds
+                .into_iter()
+                .filter_map(|(kind, it)| it.map(|it| (kind, it)));
+            lines.extend(there.map(|(kind, it)| format!("{at} {kind} {it}")));
+        }
+        let prefixes = zone.source_nat_ipv6_prefixes().iter();
+        lines.extend(prefixes.map(|prefix| format!("{at} prefix {prefix}")));
     }
     lines
 }

@@ -216,13 +216,15 @@ impl Calls {
         arn: &Arn,
         mappings: &[SubnetMapping],
         ipv6_source_nat: Option<bool>,
+        ip_address_type: Option<IpAddressType>,
     ) -> Result<()> {
         let request = self
             .elb()
             .set_subnets()
             .load_balancer_arn(arn.as_str())
             .set_subnet_mappings(Some(requests::mappings(mappings)))
-            .set_enable_prefix_for_ipv6_source_nat(ipv6_source_nat.map(source_nat));
+            .set_enable_prefix_for_ipv6_source_nat(ipv6_source_nat.map(source_nat))
+            .set_ip_address_type(ip_address_type.map(address_type));
         self.call(Action::SetSubnets, || request.clone().send())
             .await?;
         Ok(())

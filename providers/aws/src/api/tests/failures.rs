@@ -108,7 +108,7 @@ async fn a_throttled_call_says_when_there_are_tokens_again() {
     let error = aws
         .calls()
         .await
-        .set_subnets(&arn(), &[], None)
+        .set_subnets(&arn(), &[], None, None)
         .await
         .unwrap_err();
     let roadstead_core::Retry::After(wait) = error.into_core("moving it").retry() else {

@@ -184,7 +184,10 @@ async fn subnets_and_security_groups_are_set_whole() {
         ipv6: None,
         source_nat_prefix: None,
     };
-    calls.set_subnets(&arn, &[mapping], None).await.unwrap();
+    calls
+        .set_subnets(&arn, &[mapping], None, None)
+        .await
+        .unwrap();
     calls
         .set_security_groups(&arn, &["sg-1".into()], Some(false))
         .await

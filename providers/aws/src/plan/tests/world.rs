@@ -1,20 +1,24 @@
 //! What does a course make of what exists? AWS in a few lines, for plans alone: every step has the effect that it says.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod things;
 
+use std::collections::BTreeSet;
+
+use self::things::{
+    balancer, frontend, group_at, group_named, listener_at, load_balancer, tags_of, wanted, zones,
+};
 use crate::{
-    desired::{Desired, GroupRef, variant_slot},
+    desired::{Desired, GroupRef},
     ids::{Arn, GroupId},
-    observed::{ListenerObserved, LoadBalancerObserved, Observed, TargetGroupObserved},
+    observed::{ListenerObserved, Observed, TargetGroupObserved},
     plan::{
-        Course, Group, Marked, Situation, Step, Tagged, attributes, current, new_frontend_tags,
-        new_tags, resolve,
+        Course, Group, Marked, Situation, Step, attributes, new_frontend_tags, new_tags, resolve,
     },
     seen::{
-        ListenerSeen, LoadBalancerSeen, LoadBalancerState, SecurityGroupSeen, TargetGroupSeen,
-        TargetSeen, TargetState, Word, ZoneSeen,
+        ListenerSeen, LoadBalancerState, SecurityGroupSeen, TargetGroupSeen, TargetSeen,
+        TargetState, Word,
     },
-    tags::{Marks, Role, Tags},
+    tags::{Marks, Role},
 };
 
 /// Does what `course` says to `observed`.
@@ -141,9 +145,11 @@ fn take(step: &Step, desired: &Desired, situation: &Situation<'_>, observed: &mu
             arn,
             mappings,
             ipv6_source_nat,
+            ip_address_type,
             ..
         } => {
             let there = &mut balancer(observed, arn).seen;
+            there.ip_address_type = ip_address_type.unwrap_or(there.ip_address_type);
             there.zones = zones(mappings);
             there.ipv6_source_nat = ipv6_source_nat.unwrap_or(there.ipv6_source_nat);
         }
@@ -304,108 +310,5 @@ fn take(step: &Step, desired: &Desired, situation: &Situation<'_>, observed: &mu
                 tags_of(observed, tagged).retain(|key, _| !keys.contains(key));
             }
         }
-    }
-}
-
-fn load_balancer(
-    name: &str,
-    settings: Option<&String>,
-    desired: &Desired,
-    situation: &Situation<'_>,
-    observed: &Observed,
-) -> LoadBalancerObserved {
-    let slot = variant_slot(desired.variant);
-    let mut tags = new_tags(desired, situation, Role::LoadBalancer, Some(slot));
-    tags.extend(settings.map(|it| (crate::tags::SETTINGS.to_owned(), it.clone())));
-    let wanted = &desired.load_balancer;
-    let scheme = desired.variant.scheme;
-    let groups = wanted
-        .groups
-        .iter()
-        .map(|group| resolve(desired, observed, group).unwrap());
-    LoadBalancerObserved {
-        seen: LoadBalancerSeen {
-            arn: Arn::new(format!("arn:{name}/{scheme}")),
-            name: name.to_owned(),
-            dns_name: format!("{name}.{scheme}.example"),
-            network: true,
-            scheme,
-            vpc: wanted.vpc.clone(),
-            state: LoadBalancerState::Provisioning,
-            ip_address_type: wanted.ip_address_type,
-            zones: zones(&wanted.mappings),
-            security_groups: groups.collect(),
-            enforce_inbound_rules_on_private_link: None,
-            ipv6_source_nat: wanted.ipv6_source_nat,
-        },
-        marks: Marks::read(&tags).unwrap(),
-        tags,
-        attributes: Some(attributes::new_load_balancer(scheme)),
-        listeners: Some(BTreeMap::new()),
-        capacity: Some(0),
-    }
-}
-
-fn zones(mappings: &[crate::api::SubnetMapping]) -> Vec<ZoneSeen> {
-    let zone = |map: &crate::api::SubnetMapping| ZoneSeen {
-        zone: format!("zone of {}", map.subnet),
-        subnet: map.subnet.clone(),
-        allocation: map.allocation.clone(),
-        private_ipv4: map.private_ipv4,
-        ipv6: map.ipv6,
-        source_nat_prefixes: map.source_nat_prefix.iter().cloned().collect(),
-    };
-    mappings.iter().map(zone).collect()
-}
-
-fn frontend<'o>(observed: &'o mut Observed, id: &GroupId) -> &'o mut SecurityGroupSeen {
-    observed
-        .frontends
-        .iter_mut()
-        .find(|group| group.id == *id)
-        .unwrap()
-}
-
-fn group_named<'o>(observed: &'o mut Observed, name: &str) -> &'o mut TargetGroupObserved {
-    observed
-        .target_groups
-        .iter_mut()
-        .find(|group| group.seen.name == name)
-        .unwrap()
-}
-
-fn group_at<'o>(observed: &'o mut Observed, arn: &Arn) -> &'o mut TargetGroupObserved {
-    observed
-        .target_groups
-        .iter_mut()
-        .find(|group| group.seen.arn == *arn)
-        .unwrap()
-}
-
-fn balancer<'o>(observed: &'o mut Observed, arn: &Arn) -> &'o mut LoadBalancerObserved {
-    observed
-        .load_balancers
-        .iter_mut()
-        .find(|there| there.seen.arn == *arn)
-        .unwrap()
-}
-
-fn wanted<'o>(desired: &Desired, observed: &'o mut Observed) -> &'o mut LoadBalancerObserved {
-    let arn = current(desired, observed).unwrap().seen.arn.clone();
-    balancer(observed, &arn)
-}
-
-fn listener_at<'o>(observed: &'o mut Observed, arn: &Arn) -> &'o mut ListenerObserved {
-    let mut balancers = observed.load_balancers.iter_mut();
-    balancers
-        .find_map(|there| there.listeners.as_mut()?.get_mut(arn))
-        .unwrap()
-}
-
-fn tags_of<'o>(observed: &'o mut Observed, tagged: &Tagged) -> &'o mut Tags {
-    match tagged {
-        Tagged::LoadBalancer(arn, _) => &mut balancer(observed, arn).tags,
-        Tagged::TargetGroup(arn, _) => &mut group_at(observed, arn).tags,
-        Tagged::Group(id, _) => &mut frontend(observed, id).tags,
     }
 }
