@@ -11,6 +11,7 @@ use crate::{
     apply::{attempt, failure},
     desired::{Variant, variant_slot},
     details::{self, Depth},
+    ids::Arn,
     look::Wish,
     observed::LoadBalancerObserved,
     params::Adopt,
@@ -23,6 +24,9 @@ use crate::{
 /// Tags by which other controllers say whose a load balancer is.
 const FOREIGN_CLUSTER: &str = "elbv2.k8s.aws/cluster";
 const FOREIGN_CLUSTER_PREFIX: &str = "kubernetes.io/cluster/";
+
+/// So many objects are tagged with one call, as many as `DescribeTags` takes.
+const TAGGED_AT_ONCE: usize = 20;
 
 /// What would be taken over, with what would become of it in words.
 #[derive(Debug)]
@@ -57,18 +61,24 @@ impl AwsProvider {
                 retry_after: left,
             }));
         }
-        let arns = [arn];
-        let call = attempt(&self.mirror, owner, calls.add_tags(&arns, &take_over.marks));
-        call.await.map_err(|error| {
-            failure(
-                error,
-                format_args!(
-                    "marking load balancer {} as ours",
-                    take_over.there.seen.name
-                ),
-            )
-            .error
-        })?;
+        let name = &take_over.there.seen.name;
+        let mark = async |arns: &[Arn], marks: &Tags| {
+            let call = attempt(&self.mirror, owner, calls.add_tags(arns, marks));
+            call.await.map_err(|error| {
+                failure(error, format_args!("marking load balancer {name} as ours")).error
+            })
+        };
+        // The policy lets us change only what has our mark. The load balancer's own comes last: with it, it is ours.
+        let listeners = take_over.there.all_listeners();
+        let listeners: Vec<Arn> = listeners.map(|there| there.seen.arn.clone()).collect();
+        let marks = Marks {
+            role: Some(Role::Listener),
+            ..wish.marks.clone()
+        };
+        for some in listeners.chunks(TAGGED_AT_ONCE) {
+            mark(some, &marks.write()).await?;
+        }
+        mark(&[arn], &take_over.marks).await?;
         self.mirror
             .made_load_balancer(owner, marked(take_over.there, &take_over.marks));
         Ok(None)
@@ -210,7 +220,7 @@ impl AwsProvider {
     }
 
     /// When the take-over of `arn` was first announced by this process.
-    fn announced(&self, owner: &roadstead_core::OwnerUid, arn: &crate::ids::Arn) -> Instant {
+    fn announced(&self, owner: &roadstead_core::OwnerUid, arn: &Arn) -> Instant {
         let mut announced = self
             .announced
             .lock()
