@@ -7,7 +7,10 @@ use std::{
     time::Duration,
 };
 
-use crate::{InterfaceIndex, Mac, wire::hello::Station};
+use crate::{
+    InterfaceIndex, Mac,
+    wire::{ethernet::Frame, hello::Station},
+};
 
 /// Something to be done on an interface, in the order of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,7 +20,7 @@ pub enum Transmit {
         /// Where.
         interface: InterfaceIndex,
         /// All of it, from the destination's address on.
-        frame: Box<[u8]>,
+        frame: Frame,
     },
     /// Send a hello, by every family that the interface has.
     Hello {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::Interface;
+use crate::{Interface, wire::hello::Keys};
 
 /// How often a station says hello unless it is told otherwise.
 pub const DEFAULT_INTERVAL: Duration = Duration::from_millis(100);
@@ -23,6 +23,8 @@ pub struct Settings {
     pub started: Instant,
     /// What the wall clock said at `started`, in milliseconds since 1970.
     pub started_wall: u64,
+    /// What hellos are signed with, and believed by.
+    pub keys: Keys,
     /// How often to say hello; [`DEFAULT_INTERVAL`] unless a user knows better. At least a millisecond. A station that
     /// was silent for 3.5 times of it is dead to the others.
     pub interval: Duration,

@@ -98,7 +98,7 @@ pub fn start(
     let now = Instant::now();
     let (commands, requests) = mpsc::channel();
     let (tell, events) = tokio::sync::mpsc::unbounded_channel();
-    let mut runner = Runner::new(Engine::new(settings, now), selection, requests, tell)
+    let mut runner = Runner::new(Engine::new(settings), selection, requests, tell)
         .map_err(StartError::ReadLinks)?;
     runner.open(now)?;
     let nudge = runner.wait.nudge();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{counters::NetStats, frames::FrameKind, groups::Groups, hellos::Family, ports::Ports};
-use crate::{InterfaceIndex, engine::Transmit};
+use crate::{InterfaceIndex, engine::Transmit, wire::ethernet::Frame};
 
 /// How many announcements go out before questions get their turn: a tenth of a millisecond's worth.
 const LOT: usize = 32;
@@ -22,7 +22,7 @@ const FULL: Duration = Duration::from_millis(1);
 /// Everything that waits to be sent.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
-    later: VecDeque<(InterfaceIndex, Box<[u8]>)>,
+    later: VecDeque<(InterfaceIndex, Frame)>,
     full_until: Option<Instant>,
 }
 

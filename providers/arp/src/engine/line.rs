@@ -1,0 +1,107 @@
+//! Nobody holds an address: who is asked first, and when is it this station's turn?
+
+use std::time::{Duration, Instant};
+
+use super::{
+    peers::{Peer, PeerId},
+    score::Score,
+    segment::Segment,
+    vip::{Ended, Vip},
+};
+
+/// How long each station that comes before has to claim an address, before the next one does.
+pub const TURN: Duration = Duration::from_secs(1);
+
+/// How long those have who were silent when it was their turn before: maybe they cannot have it, which no hello tells;
+/// or they had not learnt of it then, and now claim it in the same moment.
+pub const TURN_OF_THE_SILENT: Duration = Duration::from_millis(50);
+
+/// How long an address stays unclaimed whose holder no longer has it and did not say why: it yielded to one whose claim is
+/// still under way here, or was lost and comes again with the next hello; or the address is being deleted, and this node
+/// learns of it in a moment.
+pub const TURN_OF_THE_UNKNOWN: Duration = Duration::from_millis(200);
+
+/// Who comes before this station.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// Those who are ready to claim it, as far as one knows.
+    ahead: u32,
+    /// Those who are there but do not hear this station: all together have one turn, since what they hold, or claim,
+    /// they will not leave to this one.
+    deaf: bool,
+    /// All who come before, or did when they were silent: to be remembered when they are silent again.
+    pub(super) silent: Vec<PeerId>,
+    /// Whether one of them was silent before.
+    was_silent: bool,
+    /// Whether the last holder did not say why it let go.
+    dropped: bool,
+}
+
+// === impl Line ===
+
+impl Line {
+    /// How long after an address lost its holder this station may claim it.
+    pub(super) fn wait(&self) -> Duration {
+        let mut wait = TURN * (self.ahead + u32::from(self.deaf));
+        if self.was_silent {
+            wait += TURN_OF_THE_SILENT;
+        }
+        if self.dropped {
+            wait += TURN_OF_THE_UNKNOWN;
+        }
+        wait
+    }
+}
+
+// === impl Segment ===
+
+impl Segment {
+    pub(super) fn line(&self, vip: &Vip, now: Instant) -> Line {
+        let mut line = Line {
+            dropped: matches!(vip.last, Some((_, Ended::Dropped))),
+            ..Line::default()
+        };
+        // A newcomer is not waited for when somebody has just died; at a cold start, when all are newcomers, it is, or
+        // the first to have listened long enough would take everything.
+        let listeners = vip.last.is_none();
+        let demoted = vip.released_lately(now);
+        for (id, peer) in self.peers.iter().filter(|(_, peer)| peer.fresh) {
+            if !peer.is_candidate(listeners) {
+                continue;
+            }
+            if !peer.hears_us {
+                line.deaf |= peer.is_deaf(now);
+                continue;
+            }
+            if !demoted && Score::of(peer.hash, vip.key) < vip.score {
+                continue;
+            }
+            if !vip.wanted.candidates.include(&peer.station.node)
+                || peer.released_lately(vip.wanted.address, now)
+            {
+                continue;
+            }
+            line.silent.push(id);
+            if vip.silent.contains(&id) {
+                line.was_silent = true;
+            } else {
+                line.ahead += 1;
+            }
+        }
+        line
+    }
+
+    /// Whether another station would be the first choice for what this one holds.
+    pub(super) fn has_better(&self, vip: &Vip, now: Instant) -> bool {
+        let better = |peer: &Peer| {
+            peer.hears_us
+                && peer.is_candidate(false)
+                && Score::of(peer.hash, vip.key) > vip.score
+                && vip.wanted.candidates.include(&peer.station.node)
+                && !peer.released_lately(vip.wanted.address, now)
+        };
+        self.peers
+            .iter()
+            .any(|(id, peer)| better(peer) && !vip.silent.contains(&id))
+    }
+}
