@@ -1,0 +1,25 @@
+//! What becomes of addresses when nodes, links and clocks misbehave? Real engines on a simulated segment and in virtual
+//! time; everything that happens follows from a seed, and a failing one can be run again.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::unchecked_time_subtraction,
+    reason = "a test fails where it finds something that it did not expect"
+)]
+
+mod bounds;
+mod chance;
+mod client;
+mod disturbance;
+mod effects;
+mod net;
+mod node;
+mod scenario;
+mod seeds;
+mod watch;
+mod world;
+
+mod calm;

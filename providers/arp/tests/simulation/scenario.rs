@@ -1,0 +1,143 @@
+//! What does a run begin with, and what must hold once it is quiet?
+
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
+
+use roadstead_arp::engine::{Candidates, Selection, Wanted};
+
+use crate::{
+    client::Client,
+    net::{Packet, Place},
+    world::World,
+};
+
+/// The n-th address of a run: of both families in turn, and the key of both of a pair is the first.
+pub(crate) fn address(n: usize) -> IpAddr {
+    let service = u16::try_from(n / 2).unwrap();
+    if n.is_multiple_of(2) {
+        let [high, low] = service.to_be_bytes();
+        IpAddr::from([192, 0, high + 1, low])
+    } else {
+        IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 1, service])
+    }
+}
+
+pub(crate) fn wanted(n: usize) -> Wanted {
+    Wanted {
+        address: address(n),
+        key: address(n - n % 2),
+        may: true,
+        candidates: Candidates::All,
+        interfaces: Selection::OnSubnet,
+        seen_before: false,
+        lets_go_at_once: false,
+    }
+}
+
+/// `wanted`, as the API server tells it to the node at `place` when only `nodes` may.
+pub(crate) fn for_nodes(
+    mut wanted: Wanted,
+    nodes: &BTreeSet<Place>,
+    place: Place,
+    world: &World,
+) -> Wanted {
+    wanted.may = nodes.contains(&place);
+    let names: BTreeSet<Arc<str>> = (nodes.iter())
+        .map(|place| Arc::clone(&world.nodes[*place].name))
+        .collect();
+    wanted.candidates = Candidates::Nodes(Arc::new(names));
+    wanted
+}
+
+// === impl World ===
+
+impl World {
+    /// Who answers for `address`, among those who hear each other.
+    pub(crate) fn answering(&self, part: usize, address: IpAddr) -> Vec<Place> {
+        (0..self.nodes.len())
+            .filter(|place| {
+                let node = &self.nodes[*place];
+                self.net.parts[*place] == part && node.runs() && node.answering.contains(&address)
+            })
+            .collect()
+    }
+
+    /// Exactly one answers for every address that anybody may announce, it may, and everybody knows who it is; no one
+    /// else answers a client's question.
+    pub(crate) fn check_quiet(&mut self, neighbours: bool) {
+        let parts: BTreeSet<usize> = self.net.parts.iter().copied().collect();
+        for address in self.addresses() {
+            for part in &parts {
+                self.check_address(*part, address, neighbours);
+            }
+        }
+        self.check_answers();
+    }
+
+    fn check_address(&mut self, part: usize, address: IpAddr, neighbours: bool) {
+        let here: Vec<Place> = (0..self.nodes.len())
+            .filter(|place| self.net.parts[*place] == part)
+            .collect();
+        let may = here.iter().any(|place| self.nodes[*place].may(address));
+        let answering = self.answering(part, address);
+        if !may {
+            assert_eq!(answering, [], "{address} must be answered for by nobody");
+            return;
+        }
+        let [holder] = answering.as_slice() else {
+            panic!("{address} is answered for by {answering:?} in part {part}, not by one");
+        };
+        assert!(
+            self.nodes[*holder].may(address),
+            "{address}: {holder} may not"
+        );
+        let name = &self.nodes[*holder].name;
+        for place in here {
+            let node = &self.nodes[place];
+            if let Some(engine) = node.engine.as_ref().filter(|_| node.runs() && node.link)
+                && self.net.hears(place, *holder)
+            {
+                let holders = engine.holders(address);
+                assert!(
+                    holders.len() == 1 && holders[0].node == *name,
+                    "{place} believes that {address} is held by {holders:?}, not by {name}"
+                );
+            }
+        }
+        let outside = self.outside();
+        if neighbours && self.net.parts[outside] == part {
+            let seen = self.client.neighbours.get(&address);
+            assert_eq!(
+                seen,
+                Some(&self.nodes[*holder].mac),
+                "the client's neighbour {address}"
+            );
+        }
+    }
+
+    /// Asks for every address, and counts the answers.
+    fn check_answers(&mut self) {
+        let outside = self.outside();
+        self.client.answers.clear();
+        let (lost, doubled) = (self.net.lost, self.net.doubled);
+        (self.net.lost, self.net.doubled) = (0, 0);
+        for address in self.addresses() {
+            self.broadcast(outside, &Packet::Frame(Client::question(address)));
+        }
+        self.run_for(2 * self.net.most_delay + Duration::from_millis(1));
+        (self.net.lost, self.net.doubled) = (lost, doubled);
+        let part = self.net.parts[outside];
+        for address in self.addresses() {
+            let expected: Vec<_> = (self.answering(part, address).into_iter())
+                .filter(|place| self.net.hears(outside, *place) && self.net.hears(*place, outside))
+                .map(|place| self.nodes[place].mac)
+                .collect();
+            let answers = self
+                .client
+                .answers
+                .get(&address)
+                .cloned()
+                .unwrap_or_default();
+            assert_eq!(answers, expected, "answers for {address}");
+        }
+    }
+}
