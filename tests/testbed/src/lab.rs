@@ -7,6 +7,7 @@
 
 mod address;
 mod client;
+mod fleet;
 mod frames;
 mod kube_proxy;
 mod lan;
@@ -39,6 +40,7 @@ use self::{
 pub use self::{
     address::{Interface, Mac, Segment, vip4, vip6},
     client::{Answer, Client, Connection},
+    fleet::{Announcer, Fleet, FleetOptions},
     kube_proxy::KubeProxy,
     node::Node,
     observer::Answers,

@@ -15,6 +15,7 @@ pub mod install;
 pub mod kubeconfig;
 pub mod lab;
 pub mod localstack;
+mod metrics;
 pub mod objects;
 mod ports;
 pub mod process;
