@@ -16,7 +16,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
-    thread,
+    thread::{self, JoinHandle},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -90,6 +90,17 @@ impl Namespace {
         started.with_context(|| format!("starting a thread in {}", self.name))?;
         let lost = || anyhow!("a thread in the namespace of {} panicked", self.name);
         result.await.map_err(|_| lost())?
+    }
+
+    /// Starts a thread in the namespace.
+    pub(super) fn thread(
+        &self,
+        work: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Result<JoinHandle<Result<()>>> {
+        let namespace = self.clone();
+        let thread = thread::Builder::new().name(format!("in {}", self.name));
+        let started = thread.spawn(move || namespace.enter().and_then(|()| work()));
+        started.with_context(|| format!("starting a thread in {}", self.name))
     }
 
     fn enter(&self) -> Result<()> {
