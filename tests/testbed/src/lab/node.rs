@@ -204,14 +204,12 @@ impl Node {
         self.namespace.inside(work)
     }
 
-    /// Adds an address to an interface, which the kernel then answers for.
+    /// Adds an address to an interface. The kernel answers for it when this returns.
     ///
     /// # Errors
     /// There is no such interface, or it has the address.
     pub fn add_address(&self, ip: IpAddr, interface: &str) -> Result<()> {
-        let (host, nodad) = host_address(ip);
-        self.namespace
-            .ip(&format!("address add {host} dev {interface} {nodad}"))
+        self.namespace.add_address(ip, host_prefix(ip), interface)
     }
 
     /// Takes an address away from an interface.
@@ -219,9 +217,9 @@ impl Node {
     /// # Errors
     /// The interface does not have it.
     pub fn remove_address(&self, ip: IpAddr, interface: &str) -> Result<()> {
-        let (host, _) = host_address(ip);
+        let prefix = host_prefix(ip);
         self.namespace
-            .ip(&format!("address del {host} dev {interface}"))
+            .ip(&format!("address del {ip}/{prefix} dev {interface}"))
     }
 
     /// Plugs one more interface into a segment that the lab has; it becomes `eth1` and on.
@@ -305,10 +303,7 @@ fn connect_pods(number: u8, node: &Namespace, pods: &Namespace) -> Result<()> {
     ))
 }
 
-/// An address alone, without a network, and what keeps its use from being delayed.
-fn host_address(ip: IpAddr) -> (String, &'static str) {
-    match ip {
-        IpAddr::V4(_) => (format!("{ip}/32"), ""),
-        IpAddr::V6(_) => (format!("{ip}/128"), "nodad"),
-    }
+/// The prefix of an address alone, without a network.
+const fn host_prefix(ip: IpAddr) -> u8 {
+    if ip.is_ipv4() { 32 } else { 128 }
 }

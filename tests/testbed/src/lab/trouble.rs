@@ -108,13 +108,8 @@ impl Lab {
                 continue;
             }
             let stranger = Client::plug(&self.lan, &machine, host)?;
-            let (prefix, nodad) = match ip {
-                IpAddr::V4(_) => (24, ""),
-                IpAddr::V6(_) => (64, "nodad"),
-            };
-            stranger
-                .namespace
-                .ip(&format!("address add {ip}/{prefix} dev eth0 {nodad}"))?;
+            let prefix = if ip.is_ipv4() { 24 } else { 64 };
+            stranger.namespace.add_address(ip, prefix, "eth0")?;
             return Ok(Foreign {
                 machine: stranger,
                 lan: Arc::clone(&self.lan),
