@@ -80,6 +80,22 @@ fn arp_comes_in_and_nothing_else_does() {
 }
 
 #[test]
+fn what_goes_up_to_an_interface_on_top_does_not_come_in_below() {
+    let segment = Segment::new();
+    let (ours, theirs) = (segment.host(&[]), segment.host(&[]));
+    ours.namespace
+        .ip("link add upper link eth0 type macvlan mode private");
+    ours.namespace.ip("link set upper up");
+    let (receiver, sender) = (open(&ours, FrameKind::Arp), open(&theirs, FrameKind::Arp));
+    let mut to_upper = arp(1, 1);
+    to_upper[..6].copy_from_slice(&ours.namespace.mac("upper"));
+    sender.send(&to_upper).unwrap();
+    sender.send(&arp(1, 2)).unwrap();
+    assert_eq!(next_frame(&receiver), arp(1, 2));
+    assert_eq!(receiver.counts().unwrap(), (1, 0));
+}
+
+#[test]
 fn what_a_host_sends_itself_does_not_come_back() {
     let segment = Segment::new();
     let (ours, theirs) = (segment.host(&[]), segment.host(&[]));

@@ -260,3 +260,22 @@ impl fmt::Display for Listed<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_that_panics_says_so_with_its_last_breath() {
+        let (end, ended) = watch::channel(None);
+        let thread = thread::spawn(move || {
+            let _last_word = LastWord {
+                end,
+                reason: EndReason::Panicked,
+            };
+            panic!("as a test");
+        });
+        assert!(thread.join().is_err());
+        assert_eq!(*ended.borrow(), Some(EndReason::Panicked));
+    }
+}

@@ -5,8 +5,27 @@
 
 use socket2::SockFilter;
 
-/// Lets through ARP requests and replies about IPv4 over Ethernet that the interface would have received itself.
-pub(super) const ARP: [SockFilter; 15] = [
+use crate::InterfaceIndex;
+
+/// Lets through ARP requests and replies about IPv4 over Ethernet that the interface itself received.
+pub(super) fn arp(index: InterfaceIndex) -> Vec<SockFilter> {
+    program(index, ARP)
+}
+
+/// Lets through neighbour solicitations and advertisements that the interface itself received. Those behind an extension
+/// header are not seen; nobody sends them (RFC 6980 forbids the one kind that mattered).
+pub(super) fn neighbour(index: InterfaceIndex) -> Vec<SockFilter> {
+    program(index, NEIGHBOUR)
+}
+
+/// What must hold for both. A frame that goes up to a VLAN's interface, or another that sits on this one, is shown to
+/// this one's sockets as well, and without its tag; those have their own segment.
+fn program<const N: usize>(index: InterfaceIndex, rest: [SockFilter; N]) -> Vec<SockFilter> {
+    let at_this_interface = [load_word(INTERFACE), pass_if(index.0, 1), DROP];
+    at_this_interface.into_iter().chain(rest).collect()
+}
+
+const ARP: [SockFilter; 15] = [
     load_word(PACKET_TYPE),
     drop_above(RECEIVED, 12),
     load_half(ETHERTYPE),
@@ -24,9 +43,7 @@ pub(super) const ARP: [SockFilter; 15] = [
     DROP,
 ];
 
-/// Lets through neighbour solicitations and advertisements that the interface would have received itself. Those behind
-/// an extension header are not seen; nobody sends them (RFC 6980 forbids the one kind that mattered).
-pub(super) const NEIGHBOUR: [SockFilter; 11] = [
+const NEIGHBOUR: [SockFilter; 11] = [
     load_word(PACKET_TYPE),
     drop_above(RECEIVED, 8),
     load_half(ETHERTYPE),
@@ -40,8 +57,10 @@ pub(super) const NEIGHBOUR: [SockFilter; 11] = [
     DROP,
 ];
 
-/// Where the kernel keeps for whom a frame was: not in the frame but at an offset of its own (`SKF_AD_PKTTYPE`).
+/// Where the kernel keeps what is not in the frame: for whom it was (`SKF_AD_PKTTYPE`), and which interface has it now
+/// (`SKF_AD_IFINDEX`).
 const PACKET_TYPE: u32 = 0xffff_f000 + 4;
+const INTERFACE: u32 = 0xffff_f000 + 8;
 
 /// The last of the kinds that are for us: to this host, to all, to a group. Beyond are frames to others, which a
 /// promiscuous interface or one with foreign VLANs sees, and our own.

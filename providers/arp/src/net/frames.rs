@@ -49,10 +49,10 @@ impl FrameKind {
         }
     }
 
-    fn filter(self) -> &'static [SockFilter] {
+    fn filter(self, index: InterfaceIndex) -> Vec<SockFilter> {
         match self {
-            Self::Arp => &filter::ARP,
-            Self::Neighbour => &filter::NEIGHBOUR,
+            Self::Arp => filter::arp(index),
+            Self::Neighbour => filter::neighbour(index),
         }
     }
 }
@@ -69,8 +69,9 @@ impl FrameSocket {
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(Protocol::from(0)))?;
         socket.set_nonblocking(true)?;
         socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
-        socket.attach_filter(kind.filter())?;
-        sys::ignore_outgoing(&socket)?;
+        socket.attach_filter(&kind.filter(index))?;
+        // The filter drops them too; this saves running it. Before Linux 4.20 it cannot be had.
+        let _ = sys::ignore_outgoing(&socket);
         socket.bind(&sys::link_address(kind.ethertype(), index)?)?;
         Ok(Self {
             socket,

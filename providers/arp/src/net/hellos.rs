@@ -94,14 +94,12 @@ impl HelloSocket {
         socket.bind_device(Some(interface.name.as_bytes()))?;
         match family {
             Family::V4 => {
-                socket.set_multicast_all_v4(false)?;
                 socket.set_multicast_loop_v4(false)?;
                 socket.set_multicast_ttl_v4(HOP_LIMIT.into())?;
                 sys::receive_ttl(&socket)?;
             }
             Family::V6 => {
                 socket.set_only_v6(true)?;
-                socket.set_multicast_all_v6(false)?;
                 socket.set_multicast_loop_v6(false)?;
                 socket.set_multicast_hops_v6(HOP_LIMIT.into())?;
                 socket.set_multicast_if_v6(index)?;

@@ -184,7 +184,7 @@ fn matches(pattern: &[u8], name: &[u8]) -> bool {
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ContainerSide => f.write_str("is of the container side, by its name"),
+            Self::ContainerSide => f.write_str("has a name of the container side"),
             Self::Excluded => f.write_str("is excluded"),
             Self::NotSelected => f.write_str("is not among those selected"),
             Self::NotEthernet => f.write_str("is no Ethernet"),

@@ -3,8 +3,14 @@
 #![allow(dead_code, reason = "each test binary uses the part it needs")]
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
     reason = "part of tests: what is missing is said by a panic"
 )]
+
+pub(crate) mod announcing;
+pub(crate) mod asking;
+pub(crate) mod latency;
 
 use std::{
     fs::File,
