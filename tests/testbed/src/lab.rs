@@ -16,12 +16,15 @@ mod node;
 mod observer;
 mod options;
 mod pod;
+mod prober;
+mod running;
 mod sys;
 mod trouble;
+mod watch;
 mod workload;
 
 use std::{
-    net::IpAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -45,7 +48,9 @@ pub use self::{
     node::Node,
     observer::Answers,
     options::LabOptions,
+    prober::{Outage, Probe, Prober, Probes},
     trouble::Foreign,
+    watch::{ArpWatch, Overheard, Overhearing, Question, Watched},
 };
 use crate::{control_plane::ControlPlane, install, target::RunDir, tcp_proxy::TcpProxy};
 
@@ -169,6 +174,12 @@ impl Lab {
     #[must_use]
     pub fn control_plane(&self) -> &ControlPlane {
         &self.control_plane
+    }
+
+    /// Where the nodes find the API server.
+    #[must_use]
+    pub fn api_address(&self) -> SocketAddr {
+        self.way.address()
     }
 
     /// All nodes, in the order of their numbers.

@@ -42,15 +42,19 @@ pub(super) fn ensure(programs: &[Packaged]) -> Result<()> {
         return Ok(());
     }
     let _lock: File = lock(&testbed_dir().join("packages"), "packages of this machine")?;
-    let missing = missing(programs);
-    if missing.is_empty() {
+    let still_missing = missing(programs);
+    if still_missing.is_empty() {
         return Ok(());
     }
     let is_root = rustix::process::geteuid().is_root();
     let is_debian = Path::new("/etc/debian_version").exists();
-    match remedy(&missing, is_root, is_debian) {
-        Remedy::Install(packages) => install(&packages),
+    match remedy(&still_missing, is_root, is_debian) {
+        Remedy::Install(packages) => install(&packages)?,
         Remedy::Name(message) => bail!(message),
+    }
+    match missing(programs).first() {
+        Some(Packaged { program, package }) => bail!("{package} is installed and has no {program}"),
+        None => Ok(()),
     }
 }
 

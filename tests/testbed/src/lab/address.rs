@@ -42,7 +42,7 @@ pub(super) const CLIENT: u8 = 220;
 /// Where the observer is, and the first of the addresses that it asks with.
 pub(super) const OBSERVER: u8 = 240;
 /// How many addresses the observer asks with, so that answers can be told apart by what they answer.
-pub(super) const OBSERVER_ADDRESSES: u8 = 8;
+pub(super) const OBSERVER_ADDRESSES: u8 = 15;
 
 // === impl Segment ===
 

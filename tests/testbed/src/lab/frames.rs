@@ -14,7 +14,7 @@ use etherparse::{
 
 use super::address::Mac;
 
-/// An answer: `mac` has `address`, says its owner to `to`.
+/// `mac` has `address`, says somebody to `to`: as an answer, or unasked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Claim {
     pub(super) address: IpAddr,
@@ -81,8 +81,8 @@ fn solicitation(address: Ipv6Addr, mac: Mac, from: Ipv6Addr) -> Result<Vec<u8>> 
     Ok(frame)
 }
 
-/// The answer that a frame is, if it is one.
-pub(super) fn answer(frame: &[u8]) -> Option<Claim> {
+/// What a frame says about who has an address, if it is an answer or an announcement.
+pub(super) fn claim(frame: &[u8]) -> Option<Claim> {
     let packet = SlicedPacket::from_ethernet(frame).ok()?;
     let Some(LinkSlice::Ethernet2(link)) = &packet.link else {
         return None;
@@ -91,7 +91,8 @@ pub(super) fn answer(frame: &[u8]) -> Option<Claim> {
     match (packet.net?, packet.transport) {
         (NetSlice::Arp(arp), _) => {
             let arp = arp.to_packet().try_eth_ipv4().ok()?;
-            (arp.operation == ArpOperation::REPLY).then(|| Claim {
+            let to_all = arp.sender_ipv4 == arp.target_ipv4;
+            (arp.operation == ArpOperation::REPLY || to_all).then(|| Claim {
                 address: arp.sender_ipv4_addr().into(),
                 mac: Mac(arp.sender_mac),
                 to: arp.target_ipv4_addr().into(),
@@ -135,7 +136,7 @@ mod tests {
     fn a_question_is_no_answer() {
         for (address, from) in [("172.30.0.100", "172.30.0.240"), ("fd30::1000", "fd30::f0")] {
             let frame = question(address.parse().unwrap(), MAC, from.parse().unwrap()).unwrap();
-            assert_eq!(answer(&frame), None);
+            assert_eq!(claim(&frame), None);
         }
         question(
             "172.30.0.1".parse().unwrap(),

@@ -128,6 +128,11 @@ impl Lan {
             .ip(&format!("link set {} {state}", interface.port))
     }
 
+    /// Takes an interface away, both ends.
+    pub(super) fn unplug(&self, interface: &Interface) -> Result<()> {
+        self.namespace.ip(&format!("link del {}", interface.port))
+    }
+
     /// Drops every frame from one port to another.
     pub(super) fn cut(&self, pairs: &[(&str, &str)]) -> Result<()> {
         let elements = self.added(pairs);

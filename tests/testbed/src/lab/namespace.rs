@@ -8,6 +8,7 @@ use std::{
     ffi::OsStr,
     fs::{self, File},
     io::Write as _,
+    net::IpAddr,
     os::{
         fd::{AsFd as _, AsRawFd as _},
         linux::fs::MetadataExt as _,
@@ -16,7 +17,8 @@ use std::{
     path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::Arc,
-    thread,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
@@ -35,6 +37,9 @@ pub(super) struct Namespace {
     name: Arc<str>,
     file: Arc<File>,
 }
+
+const JOINED_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 // === impl Namespace ===
 
@@ -90,6 +95,17 @@ impl Namespace {
         started.with_context(|| format!("starting a thread in {}", self.name))?;
         let lost = || anyhow!("a thread in the namespace of {} panicked", self.name);
         result.await.map_err(|_| lost())?
+    }
+
+    /// Starts a thread in the namespace.
+    pub(super) fn thread(
+        &self,
+        work: impl FnOnce() -> Result<()> + Send + 'static,
+    ) -> Result<JoinHandle<Result<()>>> {
+        let namespace = self.clone();
+        let thread = thread::Builder::new().name(format!("in {}", self.name));
+        let started = thread.spawn(move || namespace.enter().and_then(|()| work()));
+        started.with_context(|| format!("starting a thread in {}", self.name))
     }
 
     fn enter(&self) -> Result<()> {
@@ -153,6 +169,27 @@ impl Namespace {
             bail!("{}: {}: {said}", what(), output.status);
         }
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// Adds an address to an interface, and returns when the kernel answers for it.
+    pub(super) fn add_address(&self, ip: IpAddr, prefix: u8, interface: &str) -> Result<()> {
+        let IpAddr::V6(v6) = ip else {
+            return self.ip(&format!("address add {ip}/{prefix} dev {interface}"));
+        };
+        self.ip(&format!("address add {ip}/{prefix} dev {interface} nodad"))?;
+        // The group in which it is asked for is joined a moment later, by a thread of the kernel.
+        let [.., a, b, c] = v6.octets();
+        let group = format!(" ff0200000000000000000001ff{a:02x}{b:02x}{c:02x} ");
+        self.inside(|| {
+            let end = Instant::now() + JOINED_WITHIN;
+            while !fs::read_to_string("/proc/thread-self/net/igmp6")?.contains(&group) {
+                if Instant::now() > end {
+                    bail!("{ip} on {interface}: its group is not joined within {JOINED_WITHIN:?}");
+                }
+                thread::park_timeout(LOOK_EVERY);
+            }
+            Ok(())
+        })
     }
 
     /// Sets `net/KEY` there.

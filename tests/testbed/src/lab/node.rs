@@ -1,7 +1,9 @@
-//! What is a node, and what can happen to it?
+//! What is a node, and what runs on it?
 //!
-//! A namespace with interfaces, a kube-proxy, programs and pods. It fails on request: its cable, its programs, the
-//! whole machine. The Node object is none of this file's business.
+//! A namespace with interfaces, a kube-proxy, programs and pods. What can fail is in `failures`; the Node object is
+//! none of this file's business.
+
+mod failures;
 
 use std::{
     collections::BTreeMap,
@@ -12,10 +14,9 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU32, Ordering},
     },
-    time::Instant,
 };
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use tokio::runtime::Handle;
 
 use super::{
@@ -203,14 +204,12 @@ impl Node {
         self.namespace.inside(work)
     }
 
-    /// Adds an address to an interface, which the kernel then answers for.
+    /// Adds an address to an interface. The kernel answers for it when this returns.
     ///
     /// # Errors
     /// There is no such interface, or it has the address.
     pub fn add_address(&self, ip: IpAddr, interface: &str) -> Result<()> {
-        let (host, nodad) = host_address(ip);
-        self.namespace
-            .ip(&format!("address add {host} dev {interface} {nodad}"))
+        self.namespace.add_address(ip, host_prefix(ip), interface)
     }
 
     /// Takes an address away from an interface.
@@ -218,9 +217,9 @@ impl Node {
     /// # Errors
     /// The interface does not have it.
     pub fn remove_address(&self, ip: IpAddr, interface: &str) -> Result<()> {
-        let (host, _) = host_address(ip);
+        let prefix = host_prefix(ip);
         self.namespace
-            .ip(&format!("address del {host} dev {interface}"))
+            .ip(&format!("address del {ip}/{prefix} dev {interface}"))
     }
 
     /// Plugs one more interface into a segment that the lab has; it becomes `eth1` and on.
@@ -239,91 +238,6 @@ impl Node {
         let interface = self.lan.plug(&self.namespace, plug)?;
         interfaces.push(interface.clone());
         Ok(interface)
-    }
-
-    /// Pulls the cable of `eth0`: the node sees its carrier go, and keeps its addresses.
-    ///
-    /// # Errors
-    /// The bridge's port cannot be set.
-    pub fn link_down(&self) -> Result<()> {
-        self.link("eth0", false)
-    }
-
-    /// Puts the cable of `eth0` back.
-    ///
-    /// # Errors
-    /// The bridge's port cannot be set.
-    pub fn link_up(&self) -> Result<()> {
-        self.link("eth0", true)
-    }
-
-    /// Pulls the cable of an interface or puts it back.
-    ///
-    /// # Errors
-    /// There is no such interface.
-    pub fn link(&self, interface: &str, up: bool) -> Result<()> {
-        let interfaces = self.interfaces();
-        let found = interfaces.iter().find(|known| known.name == interface);
-        let found = found.ok_or_else(|| anyhow!("{} has no {interface}", self.name))?;
-        self.lan.cable(found, up)
-    }
-
-    /// Gives an interface another hardware address, as a bond does when it fails over. It says so to nobody.
-    ///
-    /// # Errors
-    /// There is no such interface.
-    pub fn set_mac(&self, interface: &str, mac: Mac) -> Result<()> {
-        self.namespace
-            .ip(&format!("link set {interface} address {mac}"))?;
-        for known in locked(&self.interfaces).iter_mut() {
-            if known.name == interface {
-                known.mac = mac;
-            }
-        }
-        Ok(())
-    }
-
-    /// Takes the power away: its cables are dead, then every program on it is killed, its pods and rules are gone.
-    /// Returns the moment before.
-    ///
-    /// # Errors
-    /// The bridge's ports or the namespace cannot be reached.
-    pub fn power_off(&self) -> Result<Instant> {
-        let before = Instant::now();
-        for interface in &self.interfaces() {
-            self.lan.cable(interface, false)?;
-        }
-        self.namespace.kill_all()?;
-        self.kube_proxy.stop();
-        for pod in locked(&self.pods).values_mut() {
-            pod.served = None;
-        }
-        self.namespace.nft("flush ruleset")?;
-        Ok(before)
-    }
-
-    /// Gives the power back: cables, pods and kube-proxy, if `kube_proxy`. Programs that were [run](Self::run) are the
-    /// caller's to start.
-    ///
-    /// # Errors
-    /// Those of starting kube-proxy and pods.
-    pub fn power_on(&self, kube_proxy: bool) -> Result<()> {
-        for interface in &self.interfaces() {
-            self.lan.cable(interface, true)?;
-        }
-        for pod in locked(&self.pods).values_mut() {
-            let served = Served::start(
-                &self.pods_namespace,
-                &pod.identity,
-                &pod.ports,
-                &self.runtime,
-            );
-            pod.served = Some(served?);
-        }
-        if kube_proxy {
-            self.kube_proxy.start()?;
-        }
-        Ok(())
     }
 
     /// Starts what a pod of that name does, and returns its addresses.
@@ -389,10 +303,7 @@ fn connect_pods(number: u8, node: &Namespace, pods: &Namespace) -> Result<()> {
     ))
 }
 
-/// An address alone, without a network, and what keeps its use from being delayed.
-fn host_address(ip: IpAddr) -> (String, &'static str) {
-    match ip {
-        IpAddr::V4(_) => (format!("{ip}/32"), ""),
-        IpAddr::V6(_) => (format!("{ip}/128"), "nodad"),
-    }
+/// The prefix of an address alone, without a network.
+const fn host_prefix(ip: IpAddr) -> u8 {
+    if ip.is_ipv4() { 32 } else { 128 }
 }

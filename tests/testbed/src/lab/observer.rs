@@ -37,6 +37,7 @@ pub(super) struct Ear {
 /// An answer to a question of ours.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Heard {
+    pub(super) at: Instant,
     pub(super) mac: Mac,
     /// The number of the question, modulo [`TURNS`].
     pub(super) turn: usize,
@@ -115,11 +116,11 @@ impl Ear {
         }
     }
 
-    /// The next answer about `address` to a question of ours that comes before `until`: from whom, and with which
-    /// of the observer's addresses it was asked.
+    /// The next answer about `address` to a question of ours that comes before `until`: when, from whom, and with
+    /// which of the observer's addresses it was asked.
     pub(super) fn next(&self, address: IpAddr, until: Instant) -> Result<Option<Heard>> {
-        while let Some(frame) = self.frame(until)? {
-            let Some(claim) = frames::answer(&frame) else {
+        while let Some((at, frame)) = self.frame(until)? {
+            let Some(claim) = frames::claim(&frame) else {
                 continue;
             };
             if claim.address == address
@@ -127,19 +128,21 @@ impl Ear {
                 && let Some(turn) = (0..TURNS).find(|turn| asker(address, *turn) == claim.to)
             {
                 let Claim { mac, .. } = claim;
-                return Ok(Some(Heard { mac, turn }));
+                return Ok(Some(Heard { at, mac, turn }));
             }
         }
         Ok(None)
     }
 
-    fn frame(&self, until: Instant) -> Result<Option<Vec<u8>>> {
+    /// The next frame, if one comes before `until`, and when.
+    pub(super) fn frame(&self, until: Instant) -> Result<Option<(Instant, Vec<u8>)>> {
         let mut buffer = vec![0; FRAME];
         loop {
             match (&self.socket).read(&mut buffer) {
                 Ok(length) => {
+                    let at = Instant::now();
                     buffer.truncate(length);
-                    return Ok(Some(buffer));
+                    return Ok(Some((at, buffer)));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => {}
@@ -159,7 +162,7 @@ pub(super) fn ask_times(ear: &Ear, address: IpAddr, count: usize) -> Result<Answ
         ear.ask(address, number)?;
         let is_last = number + 1 == count;
         let until = Instant::now() + if is_last { ANSWERED_WITHIN } else { ASK_EVERY };
-        while let Some(Heard { mac, turn }) = ear.next(address, until)? {
+        while let Some(Heard { mac, turn, .. }) = ear.next(address, until)? {
             let asked = (0..=number).rev().find(|asked| asked % TURNS == turn);
             if let Some(who) = asked.and_then(|asked| answers.get_mut(asked))
                 && !who.contains(&mac)

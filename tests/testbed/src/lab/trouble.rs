@@ -3,7 +3,7 @@
 //! Partitions, one-way links, an API server that cannot be reached, strangers. What goes wrong with one node is in
 //! [`super::node`].
 
-use std::net::IpAddr;
+use std::{net::IpAddr, sync::Arc};
 
 use anyhow::{Result, bail};
 
@@ -11,11 +11,15 @@ use super::{
     Lab,
     address::{Mac, Segment},
     client::Client,
+    lan::Lan,
 };
 
 /// A machine that nobody expects, with an address that may be somebody else's. It is gone when dropped.
 #[derive(Debug)]
-pub struct Foreign(Client);
+pub struct Foreign {
+    machine: Client,
+    lan: Arc<Lan>,
+}
 
 /// Where the first stranger is; no more than eight are there at a time.
 const FIRST_STRANGER: u8 = 230;
@@ -104,14 +108,12 @@ impl Lab {
                 continue;
             }
             let stranger = Client::plug(&self.lan, &machine, host)?;
-            let (prefix, nodad) = match ip {
-                IpAddr::V4(_) => (24, ""),
-                IpAddr::V6(_) => (64, "nodad"),
-            };
-            stranger
-                .namespace
-                .ip(&format!("address add {ip}/{prefix} dev eth0 {nodad}"))?;
-            return Ok(Foreign(stranger));
+            let prefix = if ip.is_ipv4() { 24 } else { 64 };
+            stranger.namespace.add_address(ip, prefix, "eth0")?;
+            return Ok(Foreign {
+                machine: stranger,
+                lan: Arc::clone(&self.lan),
+            });
         }
         bail!(
             "adding a stranger: there are {STRANGERS} on {:?}",
@@ -126,12 +128,19 @@ impl Foreign {
     /// Its hardware address.
     #[must_use]
     pub fn mac(&self) -> Mac {
-        self.0.interface.mac
+        self.machine.interface.mac
     }
 
     /// It, as a client.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.0
+        &self.machine
+    }
+}
+
+impl Drop for Foreign {
+    /// The kernel would remove its namespace soon; here it is silent at once.
+    fn drop(&mut self) {
+        let _ = self.lan.unplug(&self.machine.interface);
     }
 }
