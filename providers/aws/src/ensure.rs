@@ -350,7 +350,7 @@ impl AwsProvider {
             repaired: repaired && !plan.is_empty(),
             done: plan,
             health: health::of(&desired, &observed),
-            targets: health::of_pods(&desired, &observed),
+            targets: health::of_pods(&wish.want.targets, &desired, &observed),
             notes: told,
             look_again: Some(look_again),
         };

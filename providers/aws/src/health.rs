@@ -1,8 +1,8 @@
 //! How do the targets of a load balancer fare, in words? Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use roadstead_core::{Health, TargetState as ToldTarget};
+use roadstead_core::{Health, PortNumber, TargetState as ToldTarget, Targets};
 
 use crate::{
     desired::Desired,
@@ -108,8 +108,19 @@ fn reason(target: &TargetSeen) -> String {
     }
 }
 
-/// Each pod's own health, for the gate of its readiness.
-pub(crate) fn of_pods(desired: &Desired, observed: &Observed) -> Vec<ToldTarget> {
+/// Each pod's own health, for the gate of its readiness. AWS knows addresses and ports; `targets` say whose those are.
+pub(crate) fn of_pods(
+    targets: &Targets,
+    desired: &Desired,
+    observed: &Observed,
+) -> Vec<ToldTarget> {
+    let targets = targets.exactly().map(|all| &**all).unwrap_or_default();
+    let mut pods = HashMap::new();
+    for target in targets {
+        if let (Some(pod), Some(port)) = (&target.pod, target.port) {
+            pods.extend(target.addresses.iter().map(|at| ((*at, port), pod)));
+        }
+    }
     let groups = desired
         .target_groups
         .iter()
@@ -117,16 +128,15 @@ pub(crate) fn of_pods(desired: &Desired, observed: &Observed) -> Vec<ToldTarget>
         .filter_map(|(name, _)| observed.target_group(name));
     groups
         .flat_map(TargetGroupObserved::registered_targets)
-        .filter_map(told)
+        .filter_map(|seen| {
+            let (address, port) = (seen.id.parse().ok()?, PortNumber::new(seen.port)?);
+            Some(ToldTarget {
+                address,
+                port,
+                pod: pods.get(&(address, port)).map(|pod| (*pod).clone()),
+                healthy: seen.state == TargetState::Healthy,
+                reason: reason(seen),
+            })
+        })
         .collect()
-}
-
-fn told(target: &TargetSeen) -> Option<ToldTarget> {
-    Some(ToldTarget {
-        address: target.id.parse().ok()?,
-        port: roadstead_core::PortNumber::new(target.port)?,
-        pod: None,
-        healthy: target.state == TargetState::Healthy,
-        reason: reason(target),
-    })
 }
