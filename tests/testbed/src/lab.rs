@@ -6,6 +6,7 @@
 //! knows how an address comes to be announced.
 
 mod address;
+mod background;
 mod client;
 mod fleet;
 mod frames;
@@ -31,10 +32,10 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 use futures::future::try_join_all;
-use tokio::runtime::{self, Runtime};
 
 use self::{
     address::{CLIENT, OBSERVER, OBSERVER_ADDRESSES},
+    background::Background,
     lan::{Lan, Plug},
     namespace::Namespace,
     node::Setup,
@@ -68,16 +69,12 @@ pub struct Lab {
     way: TcpProxy,
     kubeconfig: PathBuf,
     lan: Arc<Lan>,
-    /// Only held: it runs what answers as pods.
-    _runtime: Background,
+    /// Only held: what answers as pods, and the way to the API server.
+    _runtimes: [Background; 2],
     control_plane: ControlPlane,
     // Last, so that every program has ended before its log goes.
     dir: RunDir,
 }
-
-/// Where pods and the way to the API server run: labs outlive the runtime of the test that started them.
-#[derive(Debug)]
-struct Background(Option<Runtime>);
 
 // === impl Lab ===
 
@@ -96,7 +93,8 @@ impl Lab {
         install::network_tools().await?;
         let program = install::control_plane().await?;
         let dir = RunDir::create()?;
-        let runtime = Background::start()?;
+        let pods = Background::first("pods")?;
+        let carrying = Background::ordinary("way")?;
 
         let mut control_plane = ControlPlane::builder().audit();
         if let Some(range) = &node_port_range {
@@ -116,7 +114,7 @@ impl Lab {
             observer,
         } = wired.context("laying the wires of a lab")??;
         let control_plane = control_plane?;
-        let way = runtime.way(&lan, &control_plane)?;
+        let way = way(&carrying, &lan, &control_plane)?;
         let kubeconfig =
             |user: &str| way.kubeconfig_through(&control_plane.kubeconfig_of(user)?, dir.path());
         let proxy_kubeconfig = kubeconfig("proxy")?;
@@ -130,7 +128,7 @@ impl Lab {
                 lan: &lan,
                 logs: dir.path(),
                 kube_proxy: (&program, &proxy_kubeconfig),
-                runtime: runtime.get()?.handle(),
+                runtime: pods.handle()?,
             })?);
         }
         let lab = Self {
@@ -140,7 +138,7 @@ impl Lab {
             way,
             kubeconfig: announcer_kubeconfig,
             lan,
-            _runtime: runtime,
+            _runtimes: [pods, carrying],
             control_plane,
             dir,
         };
@@ -284,40 +282,13 @@ impl Client {
     }
 }
 
-// === impl Background ===
-
-impl Background {
-    fn start() -> Result<Self> {
-        let runtime = runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("lab")
-            .enable_all()
-            .build();
-        Ok(Self(Some(runtime.context("starting the lab's runtime")?)))
-    }
-
-    fn get(&self) -> Result<&Runtime> {
-        self.0.as_ref().ok_or_else(|| anyhow!("the lab has ended"))
-    }
-
-    fn way(&self, lan: &Lan, control_plane: &ControlPlane) -> Result<TcpProxy> {
-        let _runtime = self.get()?.enter();
-        let listener = lan.listen()?;
-        listener.set_nonblocking(true)?;
-        TcpProxy::on(
-            tokio::net::TcpListener::from_std(listener)?,
-            control_plane.address()?,
-        )
-    }
-}
-
-impl Drop for Background {
-    /// Without waiting for it, which the runtime of a test does not allow.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
+/// The way from the nodes to the API server.
+fn way(runtime: &Background, lan: &Lan, control_plane: &ControlPlane) -> Result<TcpProxy> {
+    let _runtime = runtime.handle()?.enter();
+    let listener = lan.listen()?;
+    listener.set_nonblocking(true)?;
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    TcpProxy::on(listener, control_plane.address()?)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

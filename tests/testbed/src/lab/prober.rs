@@ -44,6 +44,8 @@ pub struct Outage {
     pub lost: u64,
     /// How many were sent.
     pub sent: u64,
+    /// The longest time in which none was sent, because the machine was busy: no gap says more than this.
+    pub pause: Duration,
 }
 
 /// The resolution of every figure here.
@@ -152,10 +154,10 @@ impl Probes {
         answers.sort_unstable();
         // The last probe ends the time in which an answer could have come.
         answers.extend(probes.last().map(|last| last.sent));
-        let gaps = answers.iter().zip(answers.iter().skip(1));
-        let gap = gaps.map(|(one, next)| next.saturating_duration_since(*one));
+        let sent: Vec<Instant> = probes.iter().map(|probe| probe.sent).collect();
         Outage {
-            gap: gap.max().unwrap_or_default(),
+            gap: longest_between(&answers),
+            pause: longest_between(&sent),
             lost: probes
                 .iter()
                 .filter(|probe| probe.answered.is_none())
@@ -170,6 +172,13 @@ impl Probes {
         let round_trip = |probe: &Probe| Some(probe.answered?.duration_since(probe.sent));
         self.0.iter().filter_map(round_trip).collect()
     }
+}
+
+/// The longest time between two of these moments that follow each other.
+pub(super) fn longest_between(moments: &[Instant]) -> Duration {
+    let pairs = moments.iter().zip(moments.iter().skip(1));
+    let gaps = pairs.map(|(one, next)| next.saturating_duration_since(*one));
+    gaps.max().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -188,7 +197,12 @@ mod tests {
 
     #[test]
     fn a_gap_lies_between_two_answers() {
-        let Outage { gap, lost, sent } = outage_of(&[
+        let Outage {
+            gap,
+            lost,
+            sent,
+            pause,
+        } = outage_of(&[
             (0, None),
             (1, Some(2)),
             (2, Some(3)),
@@ -198,6 +212,7 @@ mod tests {
             (6, Some(7)),
         ]);
         assert_eq!((gap.as_millis(), lost, sent), (4, 2, 6));
+        assert_eq!(pause.as_millis(), 1);
     }
 
     #[test]

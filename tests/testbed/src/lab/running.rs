@@ -1,6 +1,7 @@
 //! How does something go on in a namespace beside the test, until it is told to stop?
 //!
-//! A thread that writes down what it sees, where the test can look at it meanwhile. What it does is decided elsewhere.
+//! A thread that writes down what it sees, where the test can look at it meanwhile, and that runs before all others:
+//! what it measures is the network. What it does is decided elsewhere.
 
 use std::{
     sync::{
@@ -12,7 +13,7 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow};
 
-use super::{locked, namespace::Namespace};
+use super::{locked, namespace::Namespace, sys};
 
 /// A thread and what it has seen. Dropping it ends it.
 #[derive(Debug)]
@@ -42,7 +43,10 @@ impl<T: Default + Send + 'static> Running<T> {
         };
         let thread = namespace.thread({
             let notes = notes.share();
-            move || work(&notes)
+            move || {
+                sys::run_first();
+                work(&notes)
+            }
         })?;
         Ok(Self {
             notes,

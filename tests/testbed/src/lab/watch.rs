@@ -15,7 +15,7 @@ use super::{
     address::Mac,
     frames,
     observer::{Ear, Heard, TURNS},
-    prober::EVERY,
+    prober::{EVERY, longest_between},
     running::{Notes, Running},
 };
 
@@ -178,9 +178,14 @@ impl Watched {
         if !moments.is_empty() {
             moments.extend(self.0.last().map(|last| last.asked));
         }
-        let gaps = moments.iter().zip(moments.iter().skip(1));
-        let gaps = gaps.map(|(one, next)| next.saturating_duration_since(*one));
-        gaps.max().unwrap_or_default()
+        longest_between(&moments)
+    }
+
+    /// The longest time in which nobody was asked, because the machine was busy: no silence says more than this.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        let asked: Vec<Instant> = self.0.iter().map(|question| question.asked).collect();
+        longest_between(&asked)
     }
 
     /// For how long in all two or more answered: the time that belongs to the questions which got two answers.
