@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use roadstead_core::{
-    Ensured, Error, ErrorKind, LoadBalancer, LoadBalancerId, LoadBalancerProvider, Owned, Plan,
-    ProviderName, Published, Released, Result, TargetKind, Vocabulary,
+    Ensured, Error, ErrorKind, LoadBalancer, LoadBalancerId, LoadBalancerProvider, NamespacedName,
+    Owned, Plan, ProviderName, Published, Released, Result, TargetKind, Vocabulary,
 };
 
 use crate::leader::Leadership;
@@ -77,6 +77,14 @@ impl LoadBalancerProvider for Fenced {
 
     fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
         self.inner.chooses_by_label(want)
+    }
+
+    fn reads_labels(&self) -> bool {
+        self.inner.reads_labels()
+    }
+
+    async fn woken(&self) -> Vec<NamespacedName> {
+        self.inner.woken().await
     }
 
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {

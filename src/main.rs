@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
     }
     let connection = global.connection();
     let result = match command {
-        Command::Controller(args) => run::controller(*args, &connection).await,
+        Command::Controller(args) => Box::pin(run::controller(*args, &connection)).await,
         Command::Plan(args) => Box::pin(plan(*args, &connection)).await,
         Command::Status(args) => status(args, &connection).await,
         #[cfg(feature = "aws")]

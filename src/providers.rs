@@ -1,5 +1,7 @@
 //! Which providers run? The only place that knows them by name; everything else knows the contract.
 
+#[cfg(feature = "arp")]
+mod arp;
 #[cfg(feature = "aws")]
 mod aws;
 
@@ -32,6 +34,16 @@ pub enum Purpose {
     Look,
 }
 
+/// The providers that run.
+#[derive(Debug)]
+pub struct Started {
+    /// Each behind a guard.
+    pub providers: Vec<Arc<dyn LoadBalancerProvider>>,
+    /// What the arp provider gives addresses from, if it runs: somebody is to tell it of pools.
+    #[cfg(feature = "arp")]
+    pub addresses: Option<Arc<roadstead_arp::Addresses>>,
+}
+
 /// The names of the providers asked for, each once.
 #[must_use]
 pub fn names(args: &ProviderArgs) -> Vec<ProviderName> {
@@ -57,14 +69,22 @@ pub async fn start(
     cluster: &ClusterUid,
     deadline: Duration,
     metrics: &Metrics,
-) -> Result<Vec<Arc<dyn LoadBalancerProvider>>, Error> {
+) -> Result<Started, Error> {
     let mut started: Vec<Arc<dyn LoadBalancerProvider>> = Vec::new();
+    #[cfg(feature = "arp")]
+    let mut addresses = None;
     for kind in &args.providers {
         let name = name(*kind);
         if !wanted(name) || started.iter().any(|provider| provider.name() == name) {
             continue;
         }
         let made = match kind {
+            #[cfg(feature = "arp")]
+            ProviderKind::Arp => {
+                let (provider, told) = arp::make(&args.arp, cluster, metrics);
+                addresses = Some(told);
+                Ok(provider)
+            }
             #[cfg(feature = "aws")]
             ProviderKind::Aws => aws::connect(&args.aws, purpose, cluster, metrics).await,
             #[cfg(feature = "mock")]
@@ -77,11 +97,17 @@ pub async fn start(
         let guarded = Guarded::new(inner, deadline, metrics.providers.clone());
         started.push(Arc::new(guarded));
     }
-    Ok(started)
+    Ok(Started {
+        providers: started,
+        #[cfg(feature = "arp")]
+        addresses,
+    })
 }
 
 fn name(kind: ProviderKind) -> ProviderName {
     match kind {
+        #[cfg(feature = "arp")]
+        ProviderKind::Arp => roadstead_arp::NAME,
         #[cfg(feature = "aws")]
         ProviderKind::Aws => roadstead_aws::NAME,
         #[cfg(feature = "mock")]

@@ -17,11 +17,18 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[cfg(feature = "arp")]
+use crate::pools::{Keeper, Source};
 use crate::{
     admin::Admin,
     args::{AdminAddress, ControllerArgs, LeaseArgs},
     client::{self, Connection},
-    controller::{Controller, Settings, Stopped, caches::Caches, orphans::Orphanage, watch_over},
+    controller::{
+        Controller, Settings, Stopped,
+        caches::{Caches, KeptLabels},
+        orphans::Orphanage,
+        watch_over,
+    },
     explain::explain,
     leader::{Candidate, Leadership, LeaseConfig},
     metrics::Metrics,
@@ -89,15 +96,32 @@ pub async fn controller(args: ControllerArgs, connection: &Connection) -> anyhow
         args.provider_timeout,
         &metrics,
     );
-    let providers = tokio::select! {
-        providers = start => providers?,
+    let started = tokio::select! {
+        started = start => started?,
         () = shutdown.cancelled() => return Ok(ExitCode::SUCCESS),
     };
-    let caches = Arc::new(Caches::start(
-        &client,
-        args.watch_namespace.as_deref(),
-        &mut tasks,
-    ));
+    #[cfg(feature = "arp")]
+    let source = Source::of(&args.providers.arp.pools.arp_pools);
+    let labels = KeptLabels {
+        services: started.providers.iter().any(|p| p.reads_labels()),
+        #[cfg(feature = "arp")]
+        namespaces: started.addresses.is_some() && source == Source::Objects,
+        #[cfg(not(feature = "arp"))]
+        namespaces: false,
+    };
+    let namespace = args.watch_namespace.as_deref();
+    let caches = Arc::new(Caches::start(&client, namespace, labels, &mut tasks));
+    #[cfg(feature = "arp")]
+    if let Some(addresses) = started.addresses {
+        let keeper = Keeper {
+            addresses,
+            caches: Arc::clone(&caches),
+            client: client.clone(),
+            leadership: leadership.clone(),
+        };
+        keeper.start(source, &mut tasks);
+    }
+    let providers = started.providers;
     let settings = settings(args, cluster, classes);
     let controller = Controller::new(settings, providers, client, caches, leadership, metrics);
     // Nobody else sets it.

@@ -7,12 +7,16 @@ use jiff::SignedDuration;
 
 use crate::client::Connection;
 
+#[cfg(feature = "arp")]
+mod arp;
 #[cfg(feature = "aws")]
 mod aws;
 #[cfg(feature = "arp")]
 mod migrate;
 mod provider;
 
+#[cfg(feature = "arp")]
+pub use self::arp::{ArpArgs, PoolArgs};
 #[cfg(feature = "aws")]
 pub use self::aws::{AwsArgs, AwsCommand, PortRange, Tag};
 #[cfg(feature = "arp")]

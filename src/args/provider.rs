@@ -5,6 +5,8 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum};
 
+#[cfg(feature = "arp")]
+use super::ArpArgs;
 #[cfg(feature = "aws")]
 use super::AwsArgs;
 #[cfg(feature = "mock")]
@@ -38,6 +40,10 @@ pub struct ProviderArgs {
     /// The provider of Services without a class; without it they are left untouched
     #[arg(long, value_name = "PROVIDER", help_heading = "Providers and classes", env = "ROADSTEAD_DEFAULT_PROVIDER", hide_env_values = true, value_parser = non_empty)]
     pub default_provider: Option<String>,
+    /// Addresses on the nodes' own network.
+    #[cfg(feature = "arp")]
+    #[command(flatten, next_help_heading = "Arp provider")]
+    pub arp: ArpArgs,
     /// AWS.
     #[cfg(feature = "aws")]
     #[command(flatten, next_help_heading = "AWS provider")]
@@ -51,6 +57,9 @@ pub struct ProviderArgs {
 /// A provider that this program was built with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ProviderKind {
+    /// Addresses on the nodes' own network, announced by ARP and NDP
+    #[cfg(feature = "arp")]
+    Arp,
     /// AWS Network Load Balancers
     #[cfg(feature = "aws")]
     Aws,

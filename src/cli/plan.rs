@@ -142,12 +142,16 @@ impl Planner {
             DEADLINE,
             &metrics,
         );
-        let providers = providers.await.map_err(Error::Provider)?;
+        let started = providers.await.map_err(Error::Provider)?;
+        #[cfg(feature = "arp")]
+        if let Some(addresses) = &started.addresses {
+            reads::tell(addresses, &client, &args.arp.pools.arp_pools).await?;
+        }
         Ok(Self {
             client,
             cluster,
             classes,
-            providers,
+            providers: started.providers,
         })
     }
 
@@ -219,7 +223,12 @@ impl Planner {
             answer.reject(problems.iter().map(ToString::to_string).collect());
             return Ok(());
         }
-        let published = self.published(service, name, answer).await?;
+        let namespaces = self.namespaces(provider, answer).await?;
+        want.labels.namespace = namespaces.of(&want.service.namespace);
+        let traits = Traits::of(provider);
+        let published = self
+            .published(service, &traits, &namespaces, answer)
+            .await?;
         provider
             .restore(&published)
             .await

@@ -1,6 +1,9 @@
 //! What would a load balancer point at, and has anything changed since everything was as asked? Reads caches only.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
 use k8s_openapi::api::core::v1::Service;
 use roadstead_core::{NamespacedName, TargetKind, Targets};
@@ -61,6 +64,7 @@ impl Context {
                     selection.generation(needs_ids, by_label),
                 )
             }
+            TargetKind::Nothing => (Some(Targets::Exactly(Arc::default())), 0),
             TargetKind::Endpoints => {
                 let targets = self.caches.endpoints(key);
                 let mut hash = DefaultHasher::new();

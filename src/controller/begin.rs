@@ -10,7 +10,10 @@ use roadstead_core::{LoadBalancerProvider, NamespacedName, ProviderName, Publish
 use tokio::time::Instant;
 
 use super::Context;
-use crate::{explain::explain, service::intent};
+use crate::{
+    explain::explain,
+    service::intent::{self, Traits},
+};
 
 /// How long the caches may take to show what the API server holds when this process comes to lead.
 const CATCH_UP: Duration = Duration::from_secs(10);
@@ -73,9 +76,14 @@ impl Context {
     async fn restore(&self, provider: &dyn LoadBalancerProvider) -> bool {
         let name = provider.name();
         let services = self.caches.services();
-        let published = services
-            .iter()
-            .filter_map(|s| intent::published(s, &self.cluster, &self.classes, name));
+        let traits = Traits::of(provider);
+        let published = services.iter().filter_map(|service| {
+            let mut published = intent::published(service, &self.cluster, &self.classes, &traits)?;
+            if let Some(want) = &mut published.want {
+                self.add_namespace(name, want);
+            }
+            Some(published)
+        });
         let published: Vec<Published> = published.collect();
         let result = provider.restore(&published).await;
         let mut unrestored = self
@@ -99,6 +107,7 @@ impl Context {
                 id,
                 service,
                 addresses: _,
+                want: _,
             } in &published
             {
                 self.memory.hold(service, name, id);

@@ -1,12 +1,15 @@
 //! What does the API server hold, as far as this process has heard? Watched from the start, leader or not, so that a
 //! standby takes over with warm caches. Writes nothing.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex},
+};
 
 use futures::TryStreamExt;
 use k8s_openapi::{
     api::{
-        core::v1::{Node, Pod, Service},
+        core::v1::{Namespace, Node, Pod, Service},
         discovery::v1::EndpointSlice,
     },
     apimachinery::pkg::apis::meta::v1::ObjectMeta,
@@ -26,7 +29,7 @@ use super::{
     inbox::Inbox,
     pods::Pods,
     slices::Slices,
-    watches::{Change, Health, NODES, PODS, SERVICES, SLICES, follow, lock},
+    watches::{Change, Health, NAMESPACES, NODES, PODS, SERVICES, SLICES, follow, lock},
 };
 use crate::service::{annotations::LAST_APPLIED, endpoints, nodes, request::name_in};
 
@@ -38,9 +41,20 @@ pub struct Caches {
     slices: Arc<Slices>,
     pods: Arc<Pods>,
     pods_wanted: watch::Sender<bool>,
+    /// Only where a provider chooses by them.
+    namespaces: Option<Store<Namespace>>,
     /// What changed since it was last asked for.
     pub inbox: Arc<Inbox>,
     health: Arc<Mutex<Health>>,
+}
+
+/// Which labels are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptLabels {
+    /// Those of Services, and the selectors of their pods.
+    pub services: bool,
+    /// Those of namespaces, which are watched only for them.
+    pub namespaces: bool,
 }
 
 // === impl Caches ===
@@ -48,7 +62,12 @@ pub struct Caches {
 impl Caches {
     /// Begins to watch; the tasks end only with `tasks`. With a `namespace` only its Services count.
     #[must_use]
-    pub fn start(client: &Client, namespace: Option<&str>, tasks: &mut JoinSet<()>) -> Self {
+    pub fn start(
+        client: &Client,
+        namespace: Option<&str>,
+        labels: KeptLabels,
+        tasks: &mut JoinSet<()>,
+    ) -> Self {
         let (services, service_writer) = store();
         let (nodes, node_writer) = store();
         let (pods_wanted, mut pods_asked) = watch::channel(false);
@@ -59,7 +78,7 @@ impl Caches {
         let api = scoped(client, namespace);
         let stream = watcher(api, config.clone())
             .default_backoff()
-            .modify(shrink_service);
+            .modify(move |service| shrink_service(service, labels));
         let (to, on) = (Arc::clone(&inbox), Arc::clone(&health));
         tasks.spawn(follow(
             SERVICES,
@@ -82,6 +101,22 @@ impl Caches {
             move |_| to.node(),
         ));
 
+        let namespaces = labels.namespaces.then(|| {
+            let (namespaces, writer) = store();
+            let stream = watcher(Api::all(client.clone()), config.clone())
+                .default_backoff()
+                .modify(shrink_namespace);
+            let (to, on) = (Arc::clone(&inbox), Arc::clone(&health));
+            let mut seen = HashMap::new();
+            let work = follow(NAMESPACES, reflector(writer, stream), on, move |change| {
+                if is_news(&mut seen, change) {
+                    to.everything();
+                }
+            });
+            tasks.spawn(work);
+            namespaces
+        });
+
         let (slices, pods) = (Arc::<Slices>::default(), Arc::<Pods>::default());
         let targets = PodTargets {
             slices: Arc::clone(&slices),
@@ -103,6 +138,7 @@ impl Caches {
             slices,
             pods,
             pods_wanted,
+            namespaces,
             inbox,
             health,
         }
@@ -110,11 +146,18 @@ impl Caches {
 
     /// Waits for the first list of Services and nodes.
     pub async fn synced(&self) {
-        let (services, nodes) = tokio::join!(
+        let namespaces = async {
+            match &self.namespaces {
+                Some(namespaces) => namespaces.wait_until_ready().await.is_ok(),
+                None => true,
+            }
+        };
+        let (services, nodes, namespaces) = tokio::join!(
             self.services.wait_until_ready(),
-            self.nodes.wait_until_ready()
+            self.nodes.wait_until_ready(),
+            namespaces
         );
-        if services.is_err() || nodes.is_err() {
+        if services.is_err() || nodes.is_err() || !namespaces {
             // The watching tasks are gone, and whoever owns them ends the process.
             std::future::pending::<()>().await;
         }
@@ -149,6 +192,15 @@ impl Caches {
         self.nodes.state()
     }
 
+    /// The labels of a namespace; none where they are not kept.
+    #[must_use]
+    pub fn namespace_labels(&self, name: &str) -> Arc<BTreeMap<String, String>> {
+        let namespaces = self.namespaces.as_ref();
+        let namespace = namespaces.and_then(|namespaces| namespaces.get(&ObjectRef::new(name)));
+        let labels = namespace.and_then(|namespace| namespace.metadata.labels.clone());
+        Arc::new(labels.unwrap_or_default())
+    }
+
     /// The pods that receive the traffic of a Service; `None` while the first lists are under way, which this call begins
     /// if need be.
     #[must_use]
@@ -168,6 +220,11 @@ impl Caches {
     #[must_use]
     pub fn gated(&self) -> &Pods {
         &self.pods
+    }
+
+    /// Where it is kept how the watches fare.
+    pub(crate) fn health_of_watches(&self) -> Arc<Mutex<Health>> {
+        Arc::clone(&self.health)
     }
 
     /// How the watches fare.
@@ -239,14 +296,41 @@ where
 }
 
 /// What nobody here reads, of ten thousand Services, is most of the memory.
-fn shrink_service(service: &mut Service) {
+fn shrink_service(service: &mut Service, labels: KeptLabels) {
     service.metadata.managed_fields = None;
     service.metadata.owner_references = None;
-    service.metadata.labels = None;
     if let Some(annotations) = &mut service.metadata.annotations {
         annotations.remove(LAST_APPLIED);
     }
-    if let Some(spec) = &mut service.spec {
-        spec.selector = None;
+    if !labels.services {
+        service.metadata.labels = None;
+        if let Some(spec) = &mut service.spec {
+            spec.selector = None;
+        }
+    }
+}
+
+fn shrink_namespace(namespace: &mut Namespace) {
+    namespace.metadata.managed_fields = None;
+    namespace.metadata.annotations = None;
+    namespace.spec = None;
+    namespace.status = None;
+}
+
+/// Whether a change is one of labels: namespaces change for many other reasons.
+fn is_news(
+    seen: &mut HashMap<String, BTreeMap<String, String>>,
+    change: Change<Namespace>,
+) -> bool {
+    match change {
+        Change::Touched(namespace) => {
+            let labels = namespace.metadata.labels.unwrap_or_default();
+            let name = namespace.metadata.name.unwrap_or_default();
+            seen.insert(name, labels.clone()) != Some(labels)
+        }
+        Change::Listed => {
+            seen.clear();
+            true
+        }
     }
 }

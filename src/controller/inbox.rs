@@ -1,12 +1,15 @@
 //! What changed and was not looked at yet? Filled by the watches, emptied by whoever leads. Decides nothing.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use roadstead_core::NamespacedName;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 /// What changed and was not looked at yet. Bounded by the number of objects: a key is in it once.
 #[derive(Debug, Default)]
@@ -14,6 +17,7 @@ pub struct Inbox {
     services: Mutex<Arrivals>,
     arrived: Notify,
     nodes: Notify,
+    nodes_seen: watch::Sender<()>,
 }
 
 /// What [`Inbox`] held.
@@ -21,6 +25,8 @@ pub struct Inbox {
 pub struct Arrivals {
     /// Services that changed, and since when that is known.
     pub services: HashMap<NamespacedName, Instant>,
+    /// Services whose provider asks that they be looked at.
+    pub woken: HashSet<NamespacedName>,
     /// Every Service may have changed.
     pub everything: bool,
     /// Services were listed anew.
@@ -33,6 +39,12 @@ impl Inbox {
     /// A Service changed.
     pub fn service(&self, key: NamespacedName) {
         self.lock().services.entry(key).or_insert_with(Instant::now);
+        self.arrived.notify_one();
+    }
+
+    /// The provider of a Service asks that it be looked at, changed or not.
+    pub fn woken(&self, key: NamespacedName) {
+        self.lock().woken.insert(key);
         self.arrived.notify_one();
     }
 
@@ -56,6 +68,13 @@ impl Inbox {
     /// Something about nodes changed.
     pub(super) fn node(&self) {
         self.nodes.notify_one();
+        self.nodes_seen.send_replace(());
+    }
+
+    /// Tells of every change of nodes, to whoever asks besides those who [wait](Self::nodes_changed) for one.
+    #[must_use]
+    pub fn node_changes(&self) -> watch::Receiver<()> {
+        self.nodes_seen.subscribe()
     }
 
     /// Waits until something about nodes changed.

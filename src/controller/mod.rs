@@ -35,10 +35,13 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use rand::Rng;
-use roadstead_core::{ClusterUid, LoadBalancerProvider, NamespacedName, ProviderName};
+use roadstead_core::{
+    ClusterUid, LoadBalancer, LoadBalancerProvider, NamespacedName, ProviderName,
+};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -235,6 +238,7 @@ impl Controller {
             _ = work => {}
             () = context.nodes.follow(&context.caches, &context.events, needs_provider_ids) => {}
             () = context.restore_the_rest() => {}
+            () = context.listen() => {}
         }
         Stopped::Asked
     }
@@ -260,6 +264,26 @@ impl Context {
         self.providers
             .iter()
             .any(|provider| provider.needs_provider_ids())
+    }
+
+    /// Adds the labels of its namespace to a request, if `provider` reads labels.
+    fn add_namespace(&self, provider: ProviderName, want: &mut LoadBalancer) {
+        let reads = |traits: &Traits| traits.name == provider && traits.reads_labels;
+        if self.traits.iter().any(reads) {
+            want.labels.namespace = self.caches.namespace_labels(&want.service.namespace);
+        }
+    }
+
+    /// Has the Services looked at for which their provider asks; never ends.
+    async fn listen(&self) {
+        let each = self.providers.iter().map(async |provider| {
+            loop {
+                for key in provider.woken().await {
+                    self.caches.inbox.woken(key);
+                }
+            }
+        });
+        join_all(each).await;
     }
 
     fn next_resync(&self) -> Instant {

@@ -4,7 +4,10 @@ use k8s_openapi::{api::core::v1::Service, jiff::Timestamp};
 use roadstead_core::{NamespacedName, Plan};
 
 use super::{Context, report::Reporter, said, writes};
-use crate::service::status::{self, Desired};
+use crate::service::{
+    conditions::{Kind, Reason},
+    status::{self, Desired},
+};
 
 /// Writes what is desired and tells what changed; the Service as written, if anything was.
 pub(super) async fn publish(
@@ -36,6 +39,31 @@ pub(super) async fn say(
     }
     let status = status::render(service, desired, Timestamp::now());
     let written = context.writes.status(service, status).await?;
+    context.memory.wrote(key, &written);
+    Ok(Some(written))
+}
+
+/// Takes away what the announcers said of a Service that is ours no longer: they do not look at it any more, and what they
+/// apply is not ours to withdraw by saying nothing.
+pub(super) async fn take_health_away(
+    context: &Context,
+    key: &NamespacedName,
+    service: &Service,
+) -> writes::Result<Option<Service>> {
+    let theirs = [
+        Reason::Announced,
+        Reason::NotAnnounced,
+        Reason::AddressConflict,
+    ];
+    let said = status::condition(service, Kind::Healthy)
+        .is_some_and(|there| theirs.iter().any(|reason| reason.as_str() == there.reason));
+    if !said {
+        return Ok(None);
+    }
+    let written = context
+        .writes
+        .remove_condition(service, Kind::Healthy)
+        .await?;
     context.memory.wrote(key, &written);
     Ok(Some(written))
 }

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 pub enum Cause {
     /// Something about it changed, or may have: an unchanged object needs no call.
     Changed,
+    /// Its provider asks for it: something happened that the API server knows nothing of.
+    Woken,
     /// It is looked at because time has passed: what exists is compared with what is wanted.
     Elapsed,
 }

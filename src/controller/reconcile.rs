@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{
     Context,
     ensure::{ensure, reject},
-    publish::say,
+    publish::{say, take_health_away},
     queue::Cause,
     release::release,
     report::Reporter,
@@ -81,13 +81,16 @@ async fn attempt(
         }
         held => held.map(|(provider, _)| provider),
     };
-    let intent = intent::intent(
+    let mut intent = intent::intent(
         &service,
         &context.cluster,
         &context.classes,
         &context.traits,
         held,
     );
+    if let Intent::Ensure { provider, want } = &mut intent {
+        context.add_namespace(*provider, want);
+    }
     let aim = context.aim(&service, &intent, key);
     if cause == Cause::Changed
         && let Some(again) = context
@@ -149,7 +152,8 @@ async fn withdraw(
     key: &NamespacedName,
     service: &Service,
 ) -> writes::Result<Verdict> {
-    say(context, key, service, &Desired::nothing(), true).await?;
+    let written = say(context, key, service, &Desired::nothing(), true).await?;
+    take_health_away(context, key, written.as_ref().unwrap_or(service)).await?;
     context.retries.forget(key);
     Ok(Verdict::quiet("withdrawn"))
 }

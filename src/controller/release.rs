@@ -7,7 +7,7 @@ use super::{
     Context,
     aim::Aim,
     finalizer,
-    publish::{publish, say},
+    publish::{publish, say, take_health_away},
     reconcile::{SOON, Verdict},
     report::Reporter,
     said::Said,
@@ -104,14 +104,12 @@ async fn released(
     let written = match why {
         Why::Deleted => None,
         Why::TypeChanged | Why::ClassChanged => {
-            say(
-                context,
-                key,
-                service,
-                &Desired::nothing(),
-                !reporter.reports_health,
-            )
-            .await?
+            let others_report_health = !reporter.reports_health;
+            let nothing = Desired::nothing();
+            let written = say(context, key, service, &nothing, others_report_health).await?;
+            let service = written.as_ref().unwrap_or(service);
+            let healed = take_health_away(context, key, service).await?;
+            healed.or(written)
         }
     };
     let service = written.as_ref().unwrap_or(service);

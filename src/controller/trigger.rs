@@ -107,6 +107,7 @@ impl Dispatch {
     fn arrived(&mut self, arrivals: Arrivals) {
         let Arrivals {
             services,
+            woken,
             everything,
             relisted,
         } = arrivals;
@@ -117,6 +118,9 @@ impl Dispatch {
         for (key, since) in services {
             self.since.entry(key.clone()).or_insert(since);
             self.queue.now(key, now, Cause::Changed);
+        }
+        for key in woken {
+            self.queue.now(key, now, Cause::Woken);
         }
         if everything {
             self.everything();

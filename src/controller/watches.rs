@@ -46,9 +46,11 @@ pub(super) const SERVICES: &str = "services";
 pub(super) const NODES: &str = "nodes";
 pub(super) const SLICES: &str = "endpointslices";
 pub(super) const PODS: &str = "pods";
+pub(super) const NAMESPACES: &str = "namespaces";
+pub(crate) const POOLS: &str = "addresspools";
 
 /// What a watch has to tell.
-pub(super) enum Change<K> {
+pub(crate) enum Change<K> {
     /// One object changed.
     Touched(K),
     /// All were listed anew.
@@ -56,7 +58,7 @@ pub(super) enum Change<K> {
 }
 
 /// Follows `stream` to its end, which does not come, and keeps in `health` how it fares.
-pub(super) async fn follow<K>(
+pub(crate) async fn follow<K>(
     resource: &'static str,
     stream: impl Stream<Item = Result<watcher::Event<K>, watcher::Error>>,
     health: Arc<Mutex<Health>>,

@@ -16,7 +16,10 @@ use roadstead_core::NamespacedName;
 use serde_json::json;
 use tokio::sync::{Notify, Semaphore};
 
-use crate::{leader::Leadership, service::gates::GatedPod};
+use crate::{
+    leader::Leadership,
+    service::{conditions::Kind, gates::GatedPod},
+};
 
 /// The field manager of everything that this process applies.
 pub const FIELD_MANAGER: &str = "roadstead";
@@ -159,6 +162,29 @@ impl Writes {
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let (api, key) = (self.services(service), service.name_any());
         let patch = Patch::Apply(&patch);
+        self.call(&self.permits, what, api.patch_status(&key, &params, &patch))
+            .await
+    }
+
+    /// Removes a condition of `service`, whoever wrote it, and returns the object as it is then.
+    pub async fn remove_condition(&self, service: &Service, kind: Kind) -> Result<Service> {
+        let patch = json!({
+            "metadata": { "uid": service.metadata.uid },
+            "status": { "conditions": [{ "type": kind.type_(), "$patch": "delete" }] },
+        });
+        let what = || {
+            format!(
+                "removing the condition {} of {}",
+                kind.type_(),
+                name(service)
+            )
+        };
+        let (api, key, params) = (
+            self.services(service),
+            service.name_any(),
+            PatchParams::default(),
+        );
+        let patch: Patch<&serde_json::Value> = Patch::Strategic(&patch);
         self.call(&self.permits, what, api.patch_status(&key, &params, &patch))
             .await
     }

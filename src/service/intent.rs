@@ -61,6 +61,8 @@ pub struct Traits {
     pub name: ProviderName,
     /// The annotations it understands.
     pub vocabulary: Vocabulary,
+    /// Whether it reads labels.
+    pub reads_labels: bool,
 }
 
 impl Traits {
@@ -70,6 +72,7 @@ impl Traits {
         Self {
             name: provider.name(),
             vocabulary: provider.vocabulary(),
+            reads_labels: provider.reads_labels(),
         }
     }
 }
@@ -113,7 +116,7 @@ pub fn intent(
         return Intent::Release { provider, id, why };
     }
     match traits.iter().find(|traits| Some(traits.name) == wanted) {
-        Some(traits) => match request::request(id, service, traits.vocabulary) {
+        Some(traits) => match request::request(id, service, traits) {
             Ok(want) => Intent::Ensure {
                 provider: traits.name,
                 want: Box::new(want),
@@ -128,23 +131,27 @@ pub fn intent(
     }
 }
 
-/// What `service` carries of `provider`'s, before anybody asked it for anything; `None` if nothing.
+/// What `service` carries of the provider's of these `traits`, before anybody asked it for anything; `None` if nothing.
 #[must_use]
 pub fn published(
     service: &Service,
     cluster: &ClusterUid,
     classes: &Classes,
-    provider: ProviderName,
+    traits: &Traits,
 ) -> Option<Published> {
+    let provider = traits.name;
     let theirs = classes.provider_of(service) == Some(provider) || has_finalizer(service, provider);
     let addresses = status::addresses(service);
     if !theirs || addresses.is_empty() {
         return None;
     }
+    let id = request::id_of(cluster, service)?;
+    let want = request::request(id.clone(), service, traits).ok();
     Some(Published {
-        id: request::id_of(cluster, service)?,
+        id,
         service: request::name_of(service),
         addresses,
+        want: want.map(Box::new),
     })
 }
 
@@ -198,6 +205,7 @@ mod tests {
         let traits = [MOCK, ARP].map(|name| Traits {
             name,
             vocabulary: NONE,
+            reads_labels: false,
         });
         let classes = Classes::new(&[MOCK, ARP], &[], None).unwrap();
         let cluster = ClusterUid::parse("c").unwrap();

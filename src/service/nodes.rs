@@ -94,6 +94,19 @@ pub fn select<'n>(
     targets
 }
 
+/// Every address of the node, as others on a network may see it.
+#[must_use]
+pub fn all_addresses(node: &Node) -> Vec<IpAddr> {
+    let status = node.status.as_ref();
+    let listed = status.and_then(|status| status.addresses.as_deref());
+    let own = listed
+        .unwrap_or_default()
+        .iter()
+        .filter(|address| ["InternalIP", "ExternalIP"].contains(&address.type_.as_str()));
+    own.filter_map(|address| address.address.parse().ok())
+        .collect()
+}
+
 /// The node's own addresses: internal ones, as a load balancer beside it sees them.
 fn addresses(node: &Node) -> Vec<IpAddr> {
     let listed = node

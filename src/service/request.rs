@@ -1,6 +1,6 @@
 //! What does a Service ask for, in the contract's words? Every problem is named, none stops the reading. Pure.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use ipnet::IpNet;
 use k8s_openapi::{
@@ -8,12 +8,17 @@ use k8s_openapi::{
     apimachinery::pkg::{apis::meta::v1::ObjectMeta, util::intstr::IntOrString},
 };
 use roadstead_core::{
-    ClusterUid, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId, NamespacedName, OwnerUid,
-    Port, PortNumber, Problem, Protocol, SessionAffinity, TargetKind, Targets, TrafficPolicy,
-    Vocabulary,
+    ClusterUid, IpFamily, IpFamilyPolicy, Labels, LoadBalancer, LoadBalancerId, NamespacedName,
+    OwnerUid, Port, PortNumber, Problem, Protocol, SessionAffinity, TargetKind, Targets,
+    TrafficPolicy,
 };
 
-use super::annotations;
+use super::{
+    annotations,
+    conditions::{Kind, Reason},
+    intent::Traits,
+    status,
+};
 
 /// `spec.sessionAffinityConfig.clientIP.timeoutSeconds` where it is not set: the API server's own default.
 const DEFAULT_AFFINITY_SECONDS: u32 = 10_800;
@@ -43,16 +48,17 @@ pub fn id_of(cluster: &ClusterUid, service: &Service) -> Option<LoadBalancerId> 
     })
 }
 
-/// Reads the request out of `service`; its targets and what is published are left to the caller.
+/// Reads the request out of `service` for the provider of these `traits`; its targets, what is published and the labels of
+/// its namespace are left to the caller.
 pub fn request(
     id: LoadBalancerId,
     service: &Service,
-    vocabulary: Vocabulary,
+    traits: &Traits,
 ) -> Result<LoadBalancer, Vec<Problem>> {
     let mut problems = Vec::new();
     let empty = ServiceSpec::default();
     let spec = service.spec.as_ref().unwrap_or(&empty);
-    let none = std::collections::BTreeMap::new();
+    let none = BTreeMap::new();
     let written = service.metadata.annotations.as_ref().unwrap_or(&none);
     let ports = ports(spec, &mut problems);
     let source_ranges = source_ranges(spec, written.get(annotations::SOURCE_RANGES), &mut problems);
@@ -66,13 +72,19 @@ pub fn request(
         ports,
         targets: Targets::Keep,
         published: Vec::new(),
+        in_conflict: in_conflict(service),
         traffic_policy: traffic_policy(spec),
         families: families(spec),
         family_policy: family_policy(spec),
         source_ranges,
         session_affinity: session_affinity(spec),
         requested_ips,
-        annotations: Arc::new(annotations::relevant(written, vocabulary)),
+        annotations: Arc::new(annotations::relevant(written, traits.vocabulary)),
+        labels: if traits.reads_labels {
+            labels(service, spec)
+        } else {
+            Labels::default()
+        },
     })
 }
 
@@ -80,7 +92,7 @@ pub fn request(
 #[must_use]
 pub fn unreachable_ports(want: &LoadBalancer, kind: TargetKind) -> Vec<Problem> {
     match kind {
-        TargetKind::Endpoints => Vec::new(),
+        TargetKind::Endpoints | TargetKind::Nothing => Vec::new(),
         TargetKind::Nodes => want
             .ports
             .iter()
@@ -190,6 +202,35 @@ fn requested_ips(spec: &ServiceSpec, problems: &mut Vec<Problem>) -> Vec<IpAddr>
     Vec::new()
 }
 
+/// The addresses of `service` that a foreign host uses, as whoever announces them says: `ADDRESS is used by …`, several with
+/// `; ` between them.
+fn in_conflict(service: &Service) -> Vec<IpAddr> {
+    let Some(healthy) = status::condition(service, Kind::Healthy)
+        .filter(|healthy| healthy.reason == Reason::AddressConflict.as_str())
+    else {
+        return Vec::new();
+    };
+    let carried: Vec<IpAddr> = status::addresses(service)
+        .iter()
+        .filter_map(|address| address.host.ip())
+        .collect();
+    let said = healthy.message.split("; ").filter_map(|said| {
+        let (address, _) = said.split_once(" is used by ")?;
+        address.parse().ok()
+    });
+    said.filter(|address| carried.contains(address)).collect()
+}
+
+fn labels(service: &Service, spec: &ServiceSpec) -> Labels {
+    let all =
+        |labels: &Option<BTreeMap<String, String>>| Arc::new(labels.clone().unwrap_or_default());
+    Labels {
+        service: all(&service.metadata.labels),
+        namespace: Arc::default(),
+        pods: all(&spec.selector),
+    }
+}
+
 fn traffic_policy(spec: &ServiceSpec) -> TrafficPolicy {
     match spec.external_traffic_policy.as_deref() {
         Some("Local") => TrafficPolicy::Local {
@@ -246,22 +287,30 @@ fn session_affinity(spec: &ServiceSpec) -> SessionAffinity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use roadstead_core::ProviderName;
+
     use crate::service::annotations::OWN;
 
     fn read(yaml: &str) -> Result<LoadBalancer, Vec<String>> {
         let service: Service = serde_yaml::from_str(yaml).unwrap();
         let cluster = ClusterUid::parse("cluster").unwrap();
         let id = id_of(&cluster, &service).unwrap();
-        request(id, &service, OWN)
+        let traits = Traits {
+            name: ProviderName::new("any"),
+            vocabulary: OWN,
+            reads_labels: true,
+        };
+        request(id, &service, &traits)
             .map_err(|problems| problems.iter().map(ToString::to_string).collect())
     }
 
     #[test]
     fn a_full_service_is_read_whole() {
         let want = read(
-            "metadata: {name: web, namespace: shop, uid: u-1, annotations: {roadstead.dev/x: y, other.io/z: q}}
+            "metadata: {name: web, namespace: shop, uid: u-1, labels: {tier: front}, annotations: {roadstead.dev/x: y, other.io/z: q}}
 spec:
   type: LoadBalancer
+  selector: {app: web}
   externalTrafficPolicy: Local
   healthCheckNodePort: 31000
   sessionAffinity: ClientIP
@@ -294,9 +343,37 @@ spec:
     }
 
     #[test]
+    fn a_conflict_counts_for_addresses_that_the_service_still_carries() {
+        let said = |reason: &str, message: &str| {
+            read(&format!(
+                "metadata: {{name: web, namespace: shop, uid: u-1}}
+spec: {{ports: [{{port: 80}}]}}
+status:
+  loadBalancer: {{ingress: [{{ip: 192.0.2.1}}, {{ip: '2001:db8::1'}}]}}
+  conditions: [{{type: roadstead.dev/Healthy, status: 'False', reason: {reason}, message: '{message}', lastTransitionTime: '2026-01-01T00:00:00Z'}}]"
+            ))
+            .unwrap()
+            .in_conflict
+        };
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        let one = "192.0.2.1 is used by 52:54:00:00:00:01 on eth0 of node-1";
+        assert_eq!(said("AddressConflict", one), [ip("192.0.2.1")]);
+        assert_eq!(
+            said(
+                "AddressConflict",
+                &format!("{one}; 2001:db8::1 is used by 52:54:00:00:00:01")
+            ),
+            [ip("192.0.2.1"), ip("2001:db8::1")]
+        );
+        assert!(said("NotAnnounced", one).is_empty());
+        assert!(said("AddressConflict", "192.0.2.9 is used by 52:54:00:00:00:01").is_empty());
+    }
+
+    #[test]
     fn a_port_without_a_node_port_is_impossible_only_for_nodes() {
         let want = read("metadata: {name: a, namespace: b, uid: c}\nspec: {ports: [{port: 80}, {port: 81, nodePort: 30081}]}").unwrap();
         assert_eq!(unreachable_ports(&want, TargetKind::Nodes).len(), 1);
         assert_eq!(unreachable_ports(&want, TargetKind::Endpoints), []);
+        assert_eq!(unreachable_ports(&want, TargetKind::Nothing), []);
     }
 }

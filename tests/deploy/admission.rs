@@ -56,7 +56,7 @@ fn all_options(watch_namespace: &str) -> Value {
     json!({
         "imagePullSecrets": [{ "name": "registry" }],
         "controller": {
-            "providers": ["aws", "mock"],
+            "providers": ["arp", "aws", "mock"],
             "watchNamespace": watch_namespace,
             "extraArgs": ["--log=debug"],
             "extraEnv": [{ "name": "TZ", "value": "UTC" }],

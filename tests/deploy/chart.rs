@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
 /// The providers with rendered manifests, `manifests/PROVIDER.yaml`.
-pub(crate) const MANIFESTS: [&str; 2] = ["aws", "mock"];
+pub(crate) const MANIFESTS: [&str; 3] = ["arp", "aws", "mock"];
 
 /// The chart with a release name, a namespace, and values beside its own.
 #[derive(Clone, Debug)]

@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
-use roadstead::{metrics::Metrics, service::request::request};
+use roadstead::{
+    metrics::Metrics,
+    service::{intent::Traits, request::request},
+};
 use roadstead_aws::AwsMetrics;
 use roadstead_core::{ClusterUid, Guarded, LoadBalancerId, LoadBalancerProvider as _, OwnerUid};
 use roadstead_mock::{Cloud, MockProvider, NAME, Settings};
@@ -36,7 +39,7 @@ async fn touched() -> Result<Metrics> {
         owner: OwnerUid::parse("owner")?,
     };
     let mock = MockProvider::new(Arc::new(Cloud::default()), id.cluster.clone(), settings);
-    let want = request(id, &service("web").port(80).build(), mock.vocabulary())
+    let want = request(id, &service("web").port(80).build(), &Traits::of(&mock))
         .map_err(|problems| anyhow!("asking for a load balancer: {problems:?}"))?;
     let guarded = Guarded::new(Arc::new(mock), DEADLINE, metrics.providers.clone());
     let failed = guarded.ensure(&want).await;

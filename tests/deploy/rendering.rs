@@ -29,11 +29,12 @@ const OTHER_DEFAULTS: [(&str, &str); 1] = [("log-format", "nobody watches a pod'
 fn all_flags() -> Value {
     json!({
         "controller": {
-            "providers": ["aws", "mock"],
+            "providers": ["arp", "aws", "mock"],
             "classes": ["example.com/nlb=mock"],
             "defaultProvider": "mock",
             "watchNamespace": "team-a",
         },
+        "arp": { "pools": ["192.0.2.0/24", "2001:db8::1-2001:db8::ff"] },
         "aws": {
             "vpcId": "vpc-0123456789abcdef0",
             "clusterName": "harbour",
@@ -68,7 +69,7 @@ fn split(arg: &str) -> Option<(&str, &str)> {
 /// The chart with every provider, and otherwise as it comes.
 fn all_providers() -> Release {
     Release {
-        values: json!({ "controller": { "providers": ["aws", "mock"] } }),
+        values: json!({ "controller": { "providers": ["arp", "aws", "mock"] } }),
         ..Release::plain()
     }
 }
@@ -126,7 +127,7 @@ async fn the_chart_lints_and_every_value_is_checked() -> Result<()> {
         ),
         (
             json!({ "controller": { "providers": ["gcp"] } }),
-            "value must be one of 'aws', 'mock'",
+            "value must be one of 'arp', 'aws', 'mock'",
         ),
         (
             json!({ "controller": { "providers": [] } }),
@@ -156,6 +157,7 @@ async fn the_chart_lints_and_every_value_is_checked() -> Result<()> {
             json!({ "controller": { "serviceAccount": { "create": false } } }),
             "controller.serviceAccount.name must name one",
         ),
+        (json!({ "arp": { "pools": ["192.0.2.1"] } }), "/arp/pools"),
         (json!({ "aws": { "vpcId": "10.0.0.0/16" } }), "/aws/vpcId"),
         (
             json!({ "aws": { "defaultTags": { "a": "b,c=d" } } }),

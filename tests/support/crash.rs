@@ -25,7 +25,11 @@ use std::{
 use kube::{Client, client::ClientBuilder};
 use roadstead::{
     client::{self, Connection},
-    controller::{Controller, Settings, Stopped, caches::Caches, orphans::Orphanage},
+    controller::{
+        Controller, Settings, Stopped,
+        caches::{Caches, KeptLabels},
+        orphans::Orphanage,
+    },
     leader::Leadership,
     metrics::Metrics,
     service::class::Classes,
@@ -243,7 +247,12 @@ async fn run(
     shutdown: CancellationToken,
 ) -> Stopped {
     let mut tasks = JoinSet::new();
-    let caches = Caches::start(&client, settings.namespace.as_deref(), &mut tasks);
+    let caches = Caches::start(
+        &client,
+        settings.namespace.as_deref(),
+        KeptLabels::default(),
+        &mut tasks,
+    );
     let controller = Controller::new(
         settings,
         vec![provider],

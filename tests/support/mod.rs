@@ -26,7 +26,11 @@ use kube::{
 };
 use roadstead::{
     client::{self, Connection},
-    controller::{Controller, Settings, Stopped, caches::Caches, orphans::Orphanage},
+    controller::{
+        Controller, Settings, Stopped,
+        caches::{Caches, KeptLabels},
+        orphans::Orphanage,
+    },
     leader::Leadership,
     metrics::Metrics,
     service::class::{ClassMapping, Classes},
@@ -241,11 +245,9 @@ impl Place {
         let (client, end, measured) = (counted, shutdown.clone(), Arc::clone(&metrics));
         let task = tokio::spawn(async move {
             let mut tasks = JoinSet::new();
-            let caches = Arc::new(Caches::start(
-                &client,
-                settings.namespace.as_deref(),
-                &mut tasks,
-            ));
+            let labels = KeptLabels::default();
+            let namespace = settings.namespace.as_deref();
+            let caches = Arc::new(Caches::start(&client, namespace, labels, &mut tasks));
             let providers: Vec<Arc<dyn LoadBalancerProvider>> = vec![Arc::new(guarded)];
             let controller = Controller::new(
                 settings,

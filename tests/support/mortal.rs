@@ -11,8 +11,8 @@ use futures::future::BoxFuture;
 use http::{Method, Request, Response};
 use kube::client::Body;
 use roadstead_core::{
-    Ensured, LoadBalancer, LoadBalancerId, LoadBalancerProvider, Owned, Plan, ProviderName,
-    Published, Released, Result, TargetKind, Vocabulary,
+    Ensured, LoadBalancer, LoadBalancerId, LoadBalancerProvider, NamespacedName, Owned, Plan,
+    ProviderName, Published, Released, Result, TargetKind, Vocabulary,
 };
 use tower::{Layer, Service};
 
@@ -64,6 +64,14 @@ impl LoadBalancerProvider for Mortal {
 
     fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
         self.inner.chooses_by_label(want)
+    }
+
+    fn reads_labels(&self) -> bool {
+        self.inner.reads_labels()
+    }
+
+    async fn woken(&self) -> Vec<NamespacedName> {
+        self.inner.woken().await
     }
 
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {

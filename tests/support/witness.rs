@@ -7,8 +7,8 @@ use std::{
 
 use async_trait::async_trait;
 use roadstead_core::{
-    Ensured, LoadBalancer, LoadBalancerId, LoadBalancerProvider, Outcome, Owned, Plan,
-    ProviderName, Published, Released, Result, TargetKind, Vocabulary,
+    Ensured, LoadBalancer, LoadBalancerId, LoadBalancerProvider, NamespacedName, Outcome, Owned,
+    Plan, ProviderName, Published, Released, Result, TargetKind, Vocabulary,
 };
 use roadstead_mock::MockProvider;
 
@@ -80,6 +80,14 @@ impl LoadBalancerProvider for Witness {
 
     fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
         self.inner.chooses_by_label(want)
+    }
+
+    fn reads_labels(&self) -> bool {
+        self.inner.reads_labels()
+    }
+
+    async fn woken(&self) -> Vec<NamespacedName> {
+        self.inner.woken().await
     }
 
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {

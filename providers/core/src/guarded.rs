@@ -13,8 +13,8 @@ use prometheus_client::{
 use tokio::time::Instant;
 
 use crate::{
-    Ensured, Error, ErrorKind, LoadBalancer, LoadBalancerId, LoadBalancerProvider, Owned, Plan,
-    ProviderName, Published, Released, Result, TargetKind, Vocabulary,
+    Ensured, Error, ErrorKind, LoadBalancer, LoadBalancerId, LoadBalancerProvider, NamespacedName,
+    Owned, Plan, ProviderName, Published, Released, Result, TargetKind, Vocabulary,
 };
 
 /// A provider with a deadline, a safety net and a stop-watch around every call.
@@ -224,6 +224,14 @@ impl LoadBalancerProvider for Guarded {
 
     fn chooses_by_label(&self, want: &LoadBalancer) -> bool {
         self.inner.chooses_by_label(want)
+    }
+
+    fn reads_labels(&self) -> bool {
+        self.inner.reads_labels()
+    }
+
+    async fn woken(&self) -> Vec<NamespacedName> {
+        self.inner.woken().await
     }
 
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan> {

@@ -19,8 +19,8 @@ pub use self::{
     guarded::{Guarded, ProviderMetrics},
     id::{ClusterUid, LoadBalancerId, OwnerUid, ParseUidError},
     model::{
-        Address, Host, IpFamily, IpFamilyPolicy, LoadBalancer, NamespacedName, NodeName, Port,
-        PortNumber, Protocol, ProviderId, SessionAffinity, Target, TargetKind, Targets,
+        Address, Host, IpFamily, IpFamilyPolicy, Labels, LoadBalancer, NamespacedName, NodeName,
+        Port, PortNumber, Protocol, ProviderId, SessionAffinity, Target, TargetKind, Targets,
         TrafficPolicy,
     },
     plan::{Action, Plan, Step},

@@ -86,6 +86,8 @@ pub enum TargetKind {
     Nodes,
     /// The Service's serving pods, from its `EndpointSlices`.
     Endpoints,
+    /// Nothing: whoever receives the traffic finds out by itself where it goes.
+    Nothing,
 }
 
 /// The targets that a load balancer is to have.
@@ -145,6 +147,17 @@ pub enum SessionAffinity {
     },
 }
 
+/// Labels that a provider may choose by; empty unless it [reads them](crate::LoadBalancerProvider::reads_labels).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Labels {
+    /// Those of the Service.
+    pub service: Arc<BTreeMap<String, String>>,
+    /// Those of its namespace.
+    pub namespace: Arc<BTreeMap<String, String>>,
+    /// Those that its pods must have: `spec.selector`.
+    pub pods: Arc<BTreeMap<String, String>>,
+}
+
 /// The whole request for one load balancer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LoadBalancer {
@@ -158,6 +171,8 @@ pub struct LoadBalancer {
     pub targets: Targets,
     /// Where the Service's status says at this moment that clients reach it: what they were told last.
     pub published: Vec<Address>,
+    /// Which of those addresses a foreign host was seen to use.
+    pub in_conflict: Vec<IpAddr>,
     /// How nodes forward.
     pub traffic_policy: TrafficPolicy,
     /// The families wanted, in order of preference; never empty.
@@ -172,6 +187,8 @@ pub struct LoadBalancer {
     pub requested_ips: Vec<IpAddr>,
     /// The Service's annotations, for the provider to parse.
     pub annotations: Arc<BTreeMap<String, String>>,
+    /// Labels around the Service.
+    pub labels: Labels,
 }
 
 /// Where clients reach a load balancer.
@@ -306,6 +323,19 @@ impl Targets {
         match self {
             Self::Keep => None,
             Self::Exactly(targets) => Some(targets),
+        }
+    }
+}
+
+// === impl Host ===
+
+impl Host {
+    /// The address; `None` for a name.
+    #[must_use]
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Ip(ip) => Some(*ip),
+            Self::Hostname(_) => None,
         }
     }
 }

@@ -109,6 +109,8 @@ pub struct Published {
     pub service: NamespacedName,
     /// What its status says.
     pub addresses: Vec<Address>,
+    /// What it asks for; `None` if that cannot be.
+    pub want: Option<Box<LoadBalancer>>,
 }
 
 /// Makes load balancers exist.
@@ -145,6 +147,17 @@ pub trait LoadBalancerProvider: fmt::Debug + Send + Sync + 'static {
     /// Whether it chooses among nodes by their labels, from what the Service asks for: only then is a node's new label a
     /// reason to ask it. Reads nothing but its argument.
     fn chooses_by_label(&self, want: &LoadBalancer) -> bool;
+
+    /// Whether it reads [labels](crate::Labels): only then they are handed in, and a change of one is a reason to ask it.
+    fn reads_labels(&self) -> bool {
+        false
+    }
+
+    /// Waits until some of its Services have reason to be looked at that the API server knows nothing of, such as an address
+    /// that was given back; then which. Cut off, it loses nothing.
+    async fn woken(&self) -> Vec<NamespacedName> {
+        std::future::pending().await
+    }
 
     /// What `ensure` would do now. Reads only.
     async fn plan(&self, want: &LoadBalancer) -> Result<Plan>;

@@ -331,6 +331,7 @@ impl LoadBalancerProvider for MockProvider {
             id,
             service,
             addresses,
+            want: _,
         } in published
         {
             let name = Self::balancer_name(id);

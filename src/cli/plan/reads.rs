@@ -1,16 +1,63 @@
 //! What does the cluster hold that a plan depends on? Reads only, and says what it may not read.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use k8s_openapi::api::{
-    core::v1::{Node, Pod, Service},
+    core::v1::{Namespace, Node, Pod, Service},
     discovery::v1::EndpointSlice,
 };
+#[cfg(feature = "arp")]
+use kube::Client;
 use kube::{Api, ResourceExt, api::ListParams};
-use roadstead_core::{LoadBalancerProvider, ProviderName, Published, Target, TargetKind, Targets};
+use roadstead_core::{LoadBalancerProvider, Published, Target, TargetKind, Targets};
 
 use super::{Answer, Error, Planner, cluster};
-use crate::service::{endpoints, gates::GatedPod, intent, nodes, request};
+#[cfg(feature = "arp")]
+use crate::pools;
+use crate::service::{
+    endpoints,
+    gates::GatedPod,
+    intent::{self, Traits},
+    nodes, request,
+};
+
+/// The labels of namespaces, by name.
+#[derive(Debug, Default)]
+pub(super) struct Namespaces(HashMap<String, Arc<BTreeMap<String, String>>>);
+
+/// Tells `addresses` of the pools and of the nodes' own addresses.
+#[cfg(feature = "arp")]
+pub(super) async fn tell(
+    addresses: &roadstead_arp::Addresses,
+    client: &Client,
+    flags: &[roadstead_arp::pool::Range],
+) -> Result<(), Error> {
+    let nodes: Api<Node> = Api::all(client.clone());
+    let nodes = nodes.list(&ListParams::default()).await;
+    let nodes = nodes.map_err(|error| cluster("nodes", error))?;
+    addresses.set_nodes(pools::addresses_of(&nodes.items));
+    let pools = match pools::Source::of(flags) {
+        pools::Source::Flags(pool) => vec![pool],
+        pools::Source::Objects => {
+            let listed = pools::list(client).await;
+            let listed = listed.map_err(|error| cluster("AddressPools", error))?;
+            listed.into_iter().map(|reading| reading.pool).collect()
+        }
+    };
+    addresses.set_pools(pools);
+    Ok(())
+}
+
+// === impl Namespaces ===
+
+impl Namespaces {
+    pub(super) fn of(&self, name: &str) -> Arc<BTreeMap<String, String>> {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+}
 
 // === impl Planner ===
 
@@ -19,7 +66,8 @@ impl Planner {
     pub(super) async fn published(
         &self,
         service: &Service,
-        provider: ProviderName,
+        traits: &Traits,
+        namespaces: &Namespaces,
         answer: &mut Answer,
     ) -> Result<Vec<Published>, Error> {
         let services: Api<Service> = Api::all(self.client.clone());
@@ -34,9 +82,43 @@ impl Planner {
             }
             Err(error) => return Err(cluster("Services", error)),
         };
-        let published =
-            |service| intent::published(service, &self.cluster, &self.classes, provider);
-        Ok(services.iter().filter_map(published).collect())
+        let published = services.iter().filter_map(|service| {
+            let mut published = intent::published(service, &self.cluster, &self.classes, traits)?;
+            if let Some(want) = &mut published.want {
+                want.labels.namespace = namespaces.of(&want.service.namespace);
+            }
+            Some(published)
+        });
+        Ok(published.collect())
+    }
+
+    /// The labels of namespaces, for a provider that reads labels.
+    pub(super) async fn namespaces(
+        &self,
+        provider: &dyn LoadBalancerProvider,
+        answer: &mut Answer,
+    ) -> Result<Namespaces, Error> {
+        if !provider.reads_labels() {
+            return Ok(Namespaces::default());
+        }
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        match namespaces.list(&ListParams::default()).await {
+            Ok(list) => {
+                let labels = list.items.into_iter().map(|namespace| {
+                    let labels = Arc::new(namespace.metadata.labels.unwrap_or_default());
+                    (namespace.metadata.name.unwrap_or_default(), labels)
+                });
+                Ok(Namespaces(labels.collect()))
+            }
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                answer.warnings.push(format!(
+                    "{}; a pool that selects namespaces by label is taken for one of others",
+                    status.message
+                ));
+                Ok(Namespaces::default())
+            }
+            Err(error) => Err(cluster("namespaces", error)),
+        }
     }
 
     pub(super) async fn targets(
@@ -59,6 +141,7 @@ impl Planner {
                 }
                 targets
             }
+            TargetKind::Nothing => Vec::new(),
             TargetKind::Endpoints => {
                 let namespace = service.namespace().unwrap_or_default();
                 let slices: Api<EndpointSlice> = Api::namespaced(self.client.clone(), &namespace);

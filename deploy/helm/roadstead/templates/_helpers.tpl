@@ -37,6 +37,16 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 {{- default (include "roadstead.controller.name" .) .Values.controller.leaseName -}}
 {{- end -}}
 
+{{/* Whether address pools come from objects: their definition is needed, and rights to them. */}}
+{{- define "roadstead.poolObjects" -}}
+{{- if and (has "arp" .Values.controller.providers) (not .Values.arp.pools) -}}true{{- end -}}
+{{- end -}}
+
+{{/* Whether a provider runs whose load balancers outlive their Services, and which tells nodes apart by their provider ids. */}}
+{{- define "roadstead.controller.outlives" -}}
+{{- if or (has "aws" .Values.controller.providers) (has "mock" .Values.controller.providers) -}}true{{- end -}}
+{{- end -}}
+
 {{/* The port within adminAddress. */}}
 {{- define "roadstead.controller.adminPort" -}}
 {{- regexFind "[0-9]+$" .Values.controller.adminAddress -}}
@@ -109,6 +119,12 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 - {{ printf "--renew-deadline=%s" .renewDeadline | quote }}
 - {{ printf "--retry-period=%s" .retryPeriod | quote }}
 {{- end }}
+{{- end }}
+{{- if has "arp" .Values.controller.providers }}
+{{- range .Values.arp.pools }}
+- {{ printf "--arp-pool=%s" . | quote }}
+{{- end }}
+- {{ printf "--arp-move-notice=%s" .Values.arp.moveNotice | quote }}
 {{- end }}
 {{- if has "aws" .Values.controller.providers }}
 {{- with .Values.aws }}

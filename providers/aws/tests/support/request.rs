@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use roadstead_core::{
-    ClusterUid, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId, NamespacedName, OwnerUid,
-    Port, PortNumber, Protocol, SessionAffinity, Target, Targets, TrafficPolicy,
+    ClusterUid, IpFamily, IpFamilyPolicy, Labels, LoadBalancer, LoadBalancerId, NamespacedName,
+    OwnerUid, Port, PortNumber, Protocol, SessionAffinity, Target, Targets, TrafficPolicy,
 };
 
 /// A Service of `cluster` with one port, 80, and these targets.
@@ -25,6 +25,8 @@ pub(crate) fn service(cluster: &ClusterUid, name: &str, targets: Vec<Target>) ->
         requested_ips: Vec::new(),
         annotations: Arc::default(),
         published: Vec::new(),
+        in_conflict: Vec::new(),
+        labels: Labels::default(),
     }
 }
 

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub use self::steps::request;
 use self::steps::{cut_after, dismantle, edits, gone, node_target, ok, owns, port, settle, uid};
+pub use self::steps::{plain, request};
 use crate::{ClusterUid, ErrorKind, LoadBalancer, LoadBalancerProvider, Protocol, Target, Targets};
 
 /// What a provider's tests hand in: a world in which the provider's objects live, and ways to look at it from outside.
@@ -36,6 +36,11 @@ pub trait Subject: Send + Sync {
     /// The load balancer of `want` as the world shows it, in words that change whenever one of the edits of the suite
     /// (ports, targets, source ranges) reaches the world.
     async fn describe(&self, want: &LoadBalancer) -> String;
+
+    /// Whether targets, node ports and source ranges are the provider's business: if not, their edits are not tried.
+    fn points_at_targets(&self) -> bool {
+        true
+    }
 
     /// Node targets that exist in the world, at least six.
     fn targets(&self) -> Vec<Target> {
@@ -184,6 +189,7 @@ pub async fn restored_addresses_stay(subject: &dyn Subject) {
         id: want.id.clone(),
         service: want.service.clone(),
         addresses: first.addresses.clone(),
+        want: Some(Box::new(want.clone())),
     };
     ok(process.restore(&[published]).await, "restore");
     let other = request(subject, "newcomer");

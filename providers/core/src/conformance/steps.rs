@@ -12,6 +12,15 @@ use crate::{
 /// A request as the suite's checks make it: two ports, three targets.
 pub fn request(subject: &dyn Subject, name: &str) -> LoadBalancer {
     LoadBalancer {
+        targets: exactly(subject, 3),
+        ..plain(name)
+    }
+}
+
+/// The same without targets.
+#[must_use]
+pub fn plain(name: &str) -> LoadBalancer {
+    LoadBalancer {
         id: LoadBalancerId {
             cluster: uid("conformance"),
             owner: owner(name),
@@ -21,8 +30,9 @@ pub fn request(subject: &dyn Subject, name: &str) -> LoadBalancer {
             port("http", Protocol::Tcp, 80, 30080),
             port("https", Protocol::Tcp, 443, 30444),
         ],
-        targets: exactly(subject, 3),
+        targets: Targets::Keep,
         published: Vec::new(),
+        in_conflict: Vec::new(),
         traffic_policy: TrafficPolicy::Cluster,
         families: vec![IpFamily::V4],
         family_policy: IpFamilyPolicy::SingleStack,
@@ -30,6 +40,7 @@ pub fn request(subject: &dyn Subject, name: &str) -> LoadBalancer {
         session_affinity: SessionAffinity::None,
         requested_ips: Vec::new(),
         annotations: Arc::new(BTreeMap::new()),
+        labels: crate::Labels::default(),
     }
 }
 
@@ -42,11 +53,13 @@ pub(super) fn edits(subject: &dyn Subject, want: &LoadBalancer) -> Vec<LoadBalan
     };
     edit(&|w| w.ports.push(port("more", Protocol::Tcp, 8443, 30843)));
     edit(&|w| w.ports.truncate(1));
-    edit(&|w| w.ports = vec![port("http", Protocol::Tcp, 80, 31080)]);
     edit(&|w| w.ports = vec![port("dns", Protocol::Udp, 53, 30053)]);
-    edit(&|w| w.targets = exactly(subject, 5));
-    edit(&|w| w.targets = exactly(subject, 1));
-    edit(&|w| w.source_ranges = "198.51.100.0/24".parse().into_iter().collect());
+    if subject.points_at_targets() {
+        edit(&|w| w.ports = vec![port("http", Protocol::Tcp, 80, 31080)]);
+        edit(&|w| w.targets = exactly(subject, 5));
+        edit(&|w| w.targets = exactly(subject, 1));
+        edit(&|w| w.source_ranges = "198.51.100.0/24".parse().into_iter().collect());
+    }
     edits
 }
 

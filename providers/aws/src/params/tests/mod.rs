@@ -7,8 +7,8 @@ mod whole;
 use std::{collections::BTreeMap, sync::Arc};
 
 use roadstead_core::{
-    ClusterUid, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId, NamespacedName, OwnerUid,
-    Port, PortNumber, Protocol, SessionAffinity, Targets, TrafficPolicy,
+    ClusterUid, IpFamily, IpFamilyPolicy, Labels, LoadBalancer, LoadBalancerId, NamespacedName,
+    OwnerUid, Port, PortNumber, Protocol, SessionAffinity, Targets, TrafficPolicy,
 };
 
 use super::*;
@@ -35,6 +35,7 @@ fn service(ports: Vec<Port>) -> LoadBalancer {
         ports,
         targets: Targets::Keep,
         published: Vec::new(),
+        in_conflict: Vec::new(),
         traffic_policy: TrafficPolicy::Cluster,
         families: vec![IpFamily::V4],
         family_policy: IpFamilyPolicy::SingleStack,
@@ -42,6 +43,7 @@ fn service(ports: Vec<Port>) -> LoadBalancer {
         session_affinity: SessionAffinity::None,
         requested_ips: Vec::new(),
         annotations: Arc::default(),
+        labels: Labels::default(),
     }
 }
 

@@ -10,8 +10,8 @@ use std::{
 
 use proptest::{prelude::*, sample::subsequence};
 use roadstead_core::{
-    ClusterUid, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId, NamespacedName, NodeName,
-    OwnerUid, Port, PortNumber, Protocol, ProviderId, SessionAffinity, Target, Targets,
+    ClusterUid, IpFamily, IpFamilyPolicy, Labels, LoadBalancer, LoadBalancerId, NamespacedName,
+    NodeName, OwnerUid, Port, PortNumber, Protocol, ProviderId, SessionAffinity, Target, Targets,
     TrafficPolicy,
 };
 
@@ -56,6 +56,8 @@ impl Story {
                 requested_ips: Vec::new(),
                 annotations: Arc::default(),
                 published: Vec::new(),
+                in_conflict: Vec::new(),
+                labels: Labels::default(),
             },
             observed: Observed {
                 backend: Some(GroupId::new("sg-backend")),
