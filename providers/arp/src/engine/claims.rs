@@ -31,7 +31,10 @@ impl Segment {
             Stance::Away | Stance::Barred => now,
         };
         if held || !may || !vip.eligible() {
-            self.take_stance(address, Stance::Away, now);
+            // Else what is still to be said about it would be void.
+            if vip.stance != Stance::Away {
+                self.take_stance(address, Stance::Away, now);
+            }
             return;
         }
         let line = self.line(vip, now);
@@ -78,7 +81,7 @@ impl Segment {
         let Some(vip) = self.vips.get_mut(&address) else {
             return;
         };
-        vip.seen = true;
+        vip.held_since.get_or_insert(now);
         vip.silent.retain(|silent| *silent != id);
         match vip.stance {
             Stance::Away => {}
@@ -101,7 +104,10 @@ impl Segment {
         now: Instant,
         shared: &mut Shared,
     ) {
-        if !self.peers.unhold(id, address) {
+        let held = self.peers.unhold(id, address);
+        // That it was given up may be known before it is said: from a list that overtook the word.
+        let unsaid = ended == Ended::Released && self.in_line.contains(&address);
+        if !held && !unsaid {
             return;
         }
         if let Some(station) = self.peers.get(id).map(|peer| peer.station.clone()) {
@@ -118,8 +124,12 @@ impl Segment {
         now: Instant,
         shared: &mut Shared,
     ) {
+        let others = !self.peers.holders(address).is_empty();
         if let Some(vip) = self.vips.get_mut(&address) {
             vip.last = Some((station.clone(), ended));
+            if !others {
+                vip.nobody_holds(now);
+            }
             if self.disputed.contains(&address) {
                 self.dispute(address, now, shared);
             }

@@ -107,7 +107,7 @@ impl Segment {
                 return;
             }
             let mut vip = Vip::new(wanted.clone(), &self.interface, self.hash, now);
-            vip.seen |= !self.peers.holders(address).is_empty();
+            vip.held_since = (!self.peers.holders(address).is_empty()).then_some(now);
             self.vips.insert(address, vip);
         }
         self.consider(address, now, shared);

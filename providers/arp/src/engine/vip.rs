@@ -12,6 +12,9 @@ use crate::{Interface, Mac, wire::hello::Station};
 /// How long a station that gave an address up is passed over for it.
 pub(super) const RELEASED_FOR: Duration = Duration::from_secs(5);
 
+/// How long somebody must have held an address for it to be established: longer than it is probed for.
+const ESTABLISHED_AFTER: Duration = Duration::from_millis(500);
+
 /// Grows with every change of stance, so that what an older stance had waited for is void.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Ticket(u64);
@@ -25,8 +28,10 @@ pub(super) struct Vip {
     pub(super) score: Score,
     /// Whether the interface is one on which it may be announced.
     pub(super) selected: bool,
-    /// Whether somebody was known to hold it at any time: then nobody needs to probe for it.
+    /// Whether somebody was known to hold it for long enough to have probed for it: then nobody needs to again.
     pub(super) seen: bool,
+    /// Since when somebody else holds it, as far as this station knows.
+    pub(super) held_since: Option<Instant>,
     pub(super) stance: Stance,
     pub(super) since: Instant,
     pub(super) ticket: Ticket,
@@ -110,6 +115,7 @@ impl Vip {
             score: Score::of(station, key),
             selected: wanted.interfaces.admits(interface, wanted.address),
             seen: wanted.seen_before,
+            held_since: None,
             wanted,
             stance: Stance::Away,
             since: now,
@@ -139,6 +145,13 @@ impl Vip {
     /// Whether this station may have it, as far as the address goes.
     pub(super) fn eligible(&self) -> bool {
         self.selected && self.wanted.may
+    }
+
+    /// Nobody holds it any more. A claim that did not last may have met a stranger while probing.
+    pub(super) fn nobody_holds(&mut self, now: Instant) {
+        let held = self.held_since.take();
+        self.seen |=
+            held.is_some_and(|since| now.saturating_duration_since(since) >= ESTABLISHED_AFTER);
     }
 
     /// Whether this station gave it up a short while ago.

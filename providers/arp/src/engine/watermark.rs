@@ -29,7 +29,7 @@ pub(super) enum Judged {
     Next { missing: u64 },
     /// The first of a later run.
     LaterRun,
-    /// Of another run, with an earlier start: to be believed only if it proves to be of this moment.
+    /// Of another run, with a start before the latest: to be believed only if it proves to be of this moment.
     EarlierRun,
     /// To be ignored.
     Old(Ignored),
@@ -42,7 +42,10 @@ impl Watermark {
         if incarnation > self.latest {
             return Judged::LaterRun;
         }
-        if incarnation != self.incarnation {
+        if incarnation > self.incarnation {
+            return Judged::EarlierRun;
+        }
+        if incarnation < self.incarnation {
             let silent = self
                 .last
                 .map_or(Duration::MAX, |last| now.saturating_duration_since(last));
@@ -110,7 +113,7 @@ mod tests {
         mark.take(6, 1, now + FORGIVEN_AFTER);
         assert_eq!(
             mark.judge(7, 101, now + FORGIVEN_AFTER),
-            Judged::Old(Ignored::Replayed),
+            Judged::EarlierRun,
             "the later start was a wrong clock's, and is over"
         );
         assert_eq!(mark.judge(8, 1, now + FORGIVEN_AFTER), Judged::LaterRun);
