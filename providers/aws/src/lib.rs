@@ -19,7 +19,6 @@ mod policy;
 mod provider;
 mod refresh;
 mod release;
-mod rhythm;
 mod seen;
 mod settings;
 mod shared;

@@ -80,9 +80,15 @@ impl Bounds {
     }
 
     /// Two parts meet: the first hello to come through is an interval away at most; the answer to it names the newcomer
-    /// and all that is held, and so does the answer to the answer.
+    /// and all that is held, and so does the answer to the answer. What
+    /// is overtaken is said again in the next hello.
     pub(crate) fn both_after_healing(self) -> Duration {
-        DEFAULT_INTERVAL + self.late + ANSWER_SPACING + 3 * self.delay
+        let met = DEFAULT_INTERVAL + self.late + ANSWER_SPACING + 3 * self.delay;
+        if self.in_order {
+            met
+        } else {
+            met + DEFAULT_INTERVAL + self.late
+        }
     }
 
     /// A station hears nobody and claims; the holder that hears it lets go one delay later. Overtaken, the claim is

@@ -22,4 +22,8 @@ mod seeds;
 mod watch;
 mod world;
 
+mod attacks;
 mod calm;
+mod schedule;
+mod storm;
+mod strangers;

@@ -45,6 +45,7 @@ pub(crate) enum Due {
 
 /// Everything.
 pub(crate) struct World {
+    pub(crate) seed: u64,
     pub(crate) begin: Instant,
     pub(crate) now: Instant,
     pub(crate) chance: Chance,
@@ -55,6 +56,8 @@ pub(crate) struct World {
     /// Every hello ever said, by whom.
     /// What was ever announced: who starts later knows it from the Service's status.
     pub(crate) published: BTreeSet<IpAddr>,
+    /// Every address that any node was ever told of.
+    told: BTreeSet<IpAddr>,
     pub(crate) recorded: Option<Vec<(Place, Packet)>>,
     /// What each node told of itself, in order.
     pub(crate) history: Vec<(Duration, Place, Event)>,
@@ -71,6 +74,7 @@ impl World {
     pub(crate) fn new(seed: u64, nodes: usize, net: Net) -> Self {
         let begin = Instant::now();
         Self {
+            seed,
             begin,
             now: begin,
             chance: Chance::new(seed),
@@ -79,6 +83,7 @@ impl World {
             client: Client::default(),
             watch: Watch::default(),
             published: BTreeSet::new(),
+            told: BTreeSet::new(),
             recorded: None,
             history: Vec::new(),
             queue: BinaryHeap::new(),
@@ -121,10 +126,15 @@ impl World {
     }
 
     pub(crate) fn start(&mut self, place: Place) {
-        let wall = EPOCH + self.elapsed();
         let seed = self.chance.next();
+        self.start_with(place, seed);
+    }
+
+    /// Starts a node's process with a seed of its own.
+    pub(crate) fn start_with(&mut self, place: Place, seed: u64) {
+        let wall = EPOCH + self.elapsed();
         let lateness = self.nodes[place].lateness;
-        self.log(format!("start {place} (late by at most {lateness:?})"));
+        self.log(format_args!("start {place} (late by at most {lateness:?})"));
         for (address, wanted) in &mut self.nodes[place].knows {
             wanted.seen_before = self.published.contains(address);
         }
@@ -198,16 +208,33 @@ impl World {
             Due::Start(place) => self.start(place),
             Due::Resume(place) => {
                 if self.nodes[place].paused {
-                    self.log(format!("resume {place}"));
-                    self.nodes[place].paused = false;
-                    for packet in std::mem::take(&mut self.nodes[place].inbox) {
-                        self.arrive(place, packet);
-                    }
-                    self.with(place, Engine::handle_timeout);
-                    self.look();
+                    self.resume(place);
                 }
             }
         }
+    }
+
+    /// What arrived meanwhile comes first, then what the kernel and the API server told.
+    fn resume(&mut self, place: Place) {
+        self.log(format_args!("resume {place}"));
+        self.nodes[place].paused = false;
+        for packet in std::mem::take(&mut self.nodes[place].inbox) {
+            self.arrive(place, packet);
+        }
+        let (interfaces, fit) = (self.nodes[place].interfaces(), self.nodes[place].fit);
+        let (knows, told) = (self.nodes[place].knows.clone(), self.told.clone());
+        self.with(place, |engine, now| {
+            engine.set_interfaces(now, interfaces);
+            engine.set_fit(now, fit);
+            for address in told {
+                match knows.get(&address) {
+                    Some(wanted) => engine.want(now, wanted.clone()),
+                    None => engine.unwant(now, address),
+                }
+            }
+            engine.handle_timeout(now);
+        });
+        self.look();
     }
 
     fn arrive(&mut self, to: Place, packet: Packet) {
@@ -233,6 +260,7 @@ impl World {
             .as_ref()
             .map(|wanted| (wanted.may, &wanted.candidates));
         self.log(format!("tell {to}: {address} {what:?}"));
+        self.told.insert(address);
         if let Some(wanted) = wanted {
             self.nodes[to].knows.insert(address, wanted.clone());
             self.with(to, |engine, now| engine.want(now, wanted));
@@ -318,18 +346,14 @@ impl World {
         }
         let node = &mut self.nodes[place];
         let due = (node.engine.as_ref().filter(|_| !node.paused)).and_then(Engine::poll_timeout);
-        if node.due != due || node.wake.is_some_and(|wake| wake <= self.now) {
-            let late = self.chance.between(Duration::ZERO, node.lateness);
+        if due.is_some_and(|due| due <= self.now) {
             // What is due at once is done at once: the engine's thread runs already.
-            node.wake = due.map(|due| {
-                if due <= self.now {
-                    self.now
-                } else {
-                    due + late
-                }
-            });
-            node.due = due;
+            node.wake = Some(self.now);
+        } else if node.due != due || node.wake.is_some_and(|wake| wake <= self.now) {
+            let late = self.chance.between(Duration::ZERO, node.lateness);
+            node.wake = due.map(|due| due + late);
         }
+        node.due = due;
         if news {
             self.look();
         }
