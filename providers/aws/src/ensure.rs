@@ -5,7 +5,6 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use futures::future::try_join_all;
 use roadstead_core::{Address, Ensured, Host, LoadBalancer, Outcome, Plan, Result};
 use tokio::time::Instant;
 
@@ -16,7 +15,6 @@ use crate::{
     details::{self, Depth},
     health,
     look::{Wish, instances, needs},
-    mirror::Checked,
     observed::Observed,
     plan::{Course, Situation, attributes, current, plan},
     provider::AwsProvider,
@@ -27,8 +25,6 @@ use crate::{
 const ROUNDS: usize = 6;
 /// So often what exists may turn out to be other than thought.
 const SURPRISES: usize = 2;
-/// A listing that is younger will do for a comparison.
-const FRESH: Duration = Duration::from_mins(2);
 
 /// What a look showed.
 #[derive(Debug)]
@@ -62,7 +58,8 @@ impl AwsProvider {
             done.repaired = true;
             looked = self.settle(&calls, &wish, &mut done).await?;
         }
-        if self.poll_health(&wish, &looked, &done).await? {
+        let changed = !done.plan.is_empty();
+        if self.poll_health(&wish, &looked, changed).await? {
             looked = self.settle(&calls, &wish, &mut done).await?;
         }
         Ok(self.answer(&wish, looked, done))
@@ -213,107 +210,6 @@ impl AwsProvider {
         Ok(())
     }
 
-    /// Compares with a listing, or with everything, if that is due; true if something new may be known.
-    async fn check(&self, wish: &Wish<'_>) -> Result<bool> {
-        let owner = &wish.want.id.owner;
-        let now = Instant::now();
-        let Some(checked) = self.mirror.checked(owner) else {
-            return Ok(false);
-        };
-        if checked.lightly.elapsed() < self.settings.check_interval {
-            return Ok(false);
-        }
-        let deep = checked.deeply.elapsed() >= self.settings.deep_check_interval;
-        let fresh = FRESH.min(self.settings.check_interval);
-        let not_before = now.checked_sub(fresh).unwrap_or(now);
-        self.refresh
-            .since(not_before, Priority::Check, false)
-            .await?;
-        if deep {
-            // The tags of all Services are read together, twenty with a call.
-            let fresh = self.settings.deep_check_interval / 2;
-            let not_before = now.checked_sub(fresh).unwrap_or(now);
-            self.refresh
-                .since(not_before, Priority::Check, true)
-                .await?;
-            let calls = self.api.calls(Priority::Check);
-            self.mirror.distrust_settings(owner);
-            let observed = self.mirror.observe(&wish.want.id);
-            match details::read(&calls, &self.mirror, &observed, Depth::Deep).await {
-                // Something is gone: the next look makes it anew.
-                Ok(())
-                | Err(Failure {
-                    surprised: true, ..
-                }) => {}
-                Err(failure) => return Err(failure.error),
-            }
-            self.shared_check(&calls, wish).await?;
-        }
-        self.mirror.note_checked(
-            owner,
-            Checked {
-                lightly: now,
-                deeply: if deep { now } else { checked.deeply },
-                ..checked
-            },
-        );
-        Ok(true)
-    }
-
-    /// Asks how the targets fare if that is due; true if it was asked.
-    async fn poll_health(&self, wish: &Wish<'_>, looked: &Looked, done: &Done) -> Result<bool> {
-        let owner = &wish.want.id.owner;
-        let now = Instant::now();
-        let before = self.mirror.checked(owner);
-        let changed = !done.plan.is_empty();
-        let checked = match before {
-            None => Checked {
-                lightly: now,
-                deeply: now,
-                health: now,
-                health_every: self.settings.health_first,
-            },
-            Some(checked) if changed => Checked {
-                health: now,
-                health_every: self.settings.health_first,
-                ..checked
-            },
-            Some(checked) => checked,
-        };
-        let due = !changed && before.is_some() && checked.health.elapsed() >= checked.health_every;
-        if !due {
-            self.mirror.note_checked(owner, checked);
-            return Ok(false);
-        }
-        let calls = self.api.calls(Priority::Check);
-        let groups = looked.observed.target_groups.iter();
-        let reads = groups.map(|group| details::read_health(&calls, &self.mirror, group));
-        match try_join_all(reads).await {
-            Ok(_)
-            | Err(Failure {
-                surprised: true, ..
-            }) => {}
-            Err(failure) => return Err(failure.error),
-        }
-        if looked.course.waiting.is_some() {
-            details::read_states(&calls, &self.mirror, &looked.observed).await?;
-        }
-        let every = if all_healthy(&looked.desired, &self.mirror.observe(&wish.want.id)) {
-            self.settings.health_interval
-        } else {
-            (checked.health_every * 2).min(self.settings.health_interval)
-        };
-        self.mirror.note_checked(
-            owner,
-            Checked {
-                health: now,
-                health_every: every,
-                ..checked
-            },
-        );
-        Ok(true)
-    }
-
     fn answer(&self, wish: &Wish<'_>, looked: Looked, done: Done) -> Ensured {
         let Looked {
             desired,
@@ -390,13 +286,4 @@ impl AwsProvider {
             external_tags: &self.settings.external_tags,
         }
     }
-}
-
-fn all_healthy(desired: &Desired, observed: &Observed) -> bool {
-    desired.target_groups.keys().all(|name| {
-        observed.target_group(name).is_some_and(|group| {
-            let count = group.registered_targets().count();
-            count > 0 && group.healthy() == count
-        })
-    })
 }

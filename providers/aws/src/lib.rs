@@ -19,6 +19,7 @@ mod policy;
 mod provider;
 mod refresh;
 mod release;
+mod rhythm;
 mod seen;
 mod settings;
 mod shared;

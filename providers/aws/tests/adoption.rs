@@ -16,10 +16,10 @@ use aws_sdk_elasticloadbalancingv2::types::{
     TargetTypeEnum,
 };
 use roadstead_core::{
-    Address, ClusterUid, Ensured, ErrorKind, Host, LoadBalancer, LoadBalancerProvider, Released,
+    Address, ClusterUid, Ensured, ErrorKind, Host, LoadBalancer, LoadBalancerProvider,
 };
 
-use self::support::{World, request::service};
+use self::support::{World, request::service, waiting::gone};
 
 const ADOPT: &str = "roadstead.dev/adopt";
 
@@ -140,11 +140,7 @@ async fn a_take_over_is_announced_and_then_keeps_the_name_that_clients_know() {
     let process = world.provider(&want.id.cluster);
     assert!(process.plan(&want).await.unwrap().is_empty());
     assert_eq!(process.owned().await.unwrap()[0].id, want.id);
-    for _ in 0..50 {
-        if process.release(&want.id).await.unwrap() == Released::Gone {
-            break;
-        }
-    }
+    gone(&process, &want.id).await;
     let left = world.inventory().await;
     assert!(
         left.iter().all(|it| !it.starts_with("load balancer")),
