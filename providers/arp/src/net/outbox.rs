@@ -10,8 +10,8 @@ use std::{
 use super::{counters::NetStats, frames::FrameKind, groups::Groups, hellos::Family, ports::Ports};
 use crate::{InterfaceIndex, engine::Transmit, wire::ethernet::Frame};
 
-/// How many announcements go out before questions get their turn: a tenth of a millisecond's worth.
-const LOT: usize = 32;
+/// How many announcements go out before questions get their turn: as long as one answer takes.
+const LOT: usize = 4;
 
 /// How many announcements may wait: two for each of ten thousand addresses on two interfaces, and some.
 const ROOM: usize = 50_000;

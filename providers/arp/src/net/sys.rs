@@ -9,6 +9,7 @@ use std::{
     mem::{self, MaybeUninit},
     os::fd::{AsFd, AsRawFd},
     ptr,
+    time::Duration,
 };
 
 use socket2::{SockAddr, Socket};
@@ -84,6 +85,27 @@ pub(super) fn packet_counts(socket: &Socket) -> io::Result<PacketCounts> {
         passed: counts.tp_packets,
         dropped: counts.tp_drops,
     })
+}
+
+/// Asks for turns of at most `turn` on the processor for the calling thread: the shorter they are, the sooner it gets one
+/// when it wakes among others (Linux 6.12; before, it changes nothing). It gets no more of the processor in all, and
+/// needs no privilege.
+pub(super) fn ask_for_short_turns(turn: Duration) -> io::Result<()> {
+    // SAFETY: all zeroes is a valid `sched_attr`, which is made of integers.
+    let mut attributes: libc::sched_attr = unsafe { mem::zeroed() };
+    let size = length_of::<libc::sched_attr>();
+    // SAFETY: thread 0 is the calling one, and the pointer is to `size` writable bytes that outlive the call.
+    let answer = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    attributes.sched_runtime = u64::try_from(turn.as_nanos()).unwrap_or(u64::MAX);
+    // SAFETY: the pointer is to a whole `sched_attr` that says its own size and outlives the call.
+    let answer = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    if answer < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// One datagram, and with how many hops left it came if the kernel says so. Never blocks, whatever the socket's mode.

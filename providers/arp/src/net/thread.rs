@@ -22,6 +22,7 @@ use super::{
     netlink::{LinkWatch, News},
     outbox::Outbox,
     ports::{Ports, Token},
+    sys,
     wait::{Ready, Wait},
 };
 use crate::{
@@ -41,6 +42,9 @@ const HELLOS_WAITING: usize = 1024;
 
 /// How many requests of other threads are taken before others get their turn.
 const COMMANDS: usize = 64;
+
+/// Ten answers' worth, and the least that the kernel grants.
+const SHORT_TURN: Duration = Duration::from_micros(100);
 
 /// When sockets could not be had, they are asked for again after this.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -125,6 +129,8 @@ impl Runner {
     /// Runs until nobody can ask anything any more. An error is the kernel's, about waiting or about links: without
     /// either there is nothing left to do.
     pub(super) fn run(mut self) -> io::Result<()> {
+        // Where it cannot be had, the thread waits its turn as any other does.
+        let _ = sys::ask_for_short_turns(SHORT_TURN);
         let mut ready = Ready::default();
         loop {
             let now = Instant::now();

@@ -78,7 +78,7 @@ impl Prober {
         for round in 0..rounds {
             for (latencies, list) in all.iter_mut().zip(lists) {
                 if let Some(address) = list.get(round % list.len().max(1)) {
-                    spin(pause);
+                    rest(pause)?;
                     if let Some((took, _)) = self.ask(*address)? {
                         latencies.0.push(took);
                     }
@@ -113,10 +113,13 @@ impl Latencies {
     }
 }
 
-/// Passes the time as a host does that is not asleep: waking a processor that sleeps would be most of what is measured.
-fn spin(pause: Duration) {
-    let from = Instant::now();
-    while from.elapsed() < pause {
-        std::hint::spin_loop();
+/// Passes the time as a host does that has nothing to do.
+fn rest(pause: Duration) -> io::Result<()> {
+    if !pause.is_zero() {
+        poll(
+            &mut [],
+            Some(&Timespec::try_from(pause).map_err(io::Error::other)?),
+        )?;
     }
+    Ok(())
 }
