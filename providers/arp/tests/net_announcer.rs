@@ -9,7 +9,7 @@
 
 mod segment;
 
-use std::{net::IpAddr, sync::Arc};
+use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 
 use roadstead_arp::{
     Mac,
@@ -279,6 +279,37 @@ async fn a_thousand_addresses_are_announced_and_answered_for() {
     for address in addresses {
         assert_eq!(asker.answerer(address), node_mac, "{address}");
     }
+}
+
+#[tokio::test]
+async fn announcements_for_which_a_slow_link_has_no_room_are_sent_later() {
+    const MANY: u8 = 200;
+    let segment = Segment::new();
+    let (node, client) = (segment.host(&["192.0.2.1/24"]), segment.host(&[]));
+    node.namespace
+        .tc("qdisc add dev eth0 root tbf rate 2mbit burst 2kb limit 4kb");
+    let asker = client.asker("192.0.2.254", "fe80::9");
+    let announcing = node.announce("node");
+    let mut missing: BTreeSet<IpAddr> = (2..=MANY).map(|n| IpAddr::from([192, 0, 2, n])).collect();
+    for address in &missing {
+        announcing.announcer.want(wanted(*address));
+    }
+    tokio::task::spawn_blocking(move || {
+        while !missing.is_empty() {
+            let told = asker.until_seen(v4(), |frame| {
+                missing
+                    .iter()
+                    .copied()
+                    .find(|address| announcement(frame, *address).is_some())
+            });
+            missing.remove(&told);
+        }
+    })
+    .await
+    .unwrap();
+    let (_, net) = announcing.announcer.stats().await.unwrap();
+    assert!(net.sent_later > 0, "there was room for all");
+    assert_eq!(net.given_up, 0);
 }
 
 #[tokio::test]

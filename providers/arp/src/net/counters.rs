@@ -19,7 +19,7 @@ pub struct NetStats {
     pub hellos_sent: u64,
     /// Frames and hellos that the kernel refused to send.
     pub send_failures: u64,
-    /// Announcements that waited because the interface's queue was full, and were sent later.
+    /// Times that announcements had to wait because an interface's queue was full.
     pub sent_later: u64,
     /// Announcements that were given up because too many waited.
     pub given_up: u64,

@@ -2,7 +2,7 @@
 //! in small lots between which questions are answered.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     io,
     time::{Duration, Instant},
 };
@@ -13,16 +13,19 @@ use crate::{InterfaceIndex, engine::Transmit, wire::ethernet::Frame};
 /// How many announcements go out before questions get their turn: as long as one answer takes.
 const LOT: usize = 4;
 
-/// How many announcements may wait: two for each of ten thousand addresses on two interfaces, and some.
-const ROOM: usize = 50_000;
+/// How many announcements may wait on one interface: two for each of ten thousand addresses, and some.
+const ROOM: usize = 25_000;
 
 /// When an interface's queue is full, it is tried again after this.
 const FULL: Duration = Duration::from_millis(1);
 
-/// Everything that waits to be sent.
+/// Everything that waits to be sent, each interface's apart: one that takes nothing holds up no other.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
-    later: VecDeque<(InterfaceIndex, Frame)>,
+pub(super) struct Outbox(BTreeMap<InterfaceIndex, Lane>);
+
+#[derive(Debug, Default)]
+struct Lane {
+    later: VecDeque<Frame>,
     full_until: Option<Instant>,
 }
 
@@ -41,8 +44,11 @@ impl Outbox {
             Transmit::Frame { interface, frame } => {
                 if !is_to_many(&frame) {
                     count(&send(ports, interface, &frame, stats), stats);
-                } else if self.later.len() < ROOM {
-                    self.later.push_back((interface, frame));
+                    return;
+                }
+                let later = &mut self.0.entry(interface).or_default().later;
+                if later.len() < ROOM {
+                    later.push_back(frame);
                 } else {
                     stats.given_up += 1;
                 }
@@ -70,17 +76,45 @@ impl Outbox {
         }
     }
 
-    /// Sends the next lot of announcements, if their queue has room.
+    /// Sends the next lot of announcements on each interface whose queue has room.
     pub(super) fn send_lot(&mut self, now: Instant, ports: &Ports, stats: &mut NetStats) {
+        self.0.retain(|interface, lane| {
+            lane.send_lot(*interface, now, ports, stats);
+            !lane.later.is_empty()
+        });
+    }
+
+    /// When the next lot is due: `None` if nothing waits.
+    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
+        let due = self.0.values().map(|lane| lane.full_until.unwrap_or(now));
+        due.min()
+    }
+
+    /// Whether nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+// === impl Lane ===
+
+impl Lane {
+    fn send_lot(
+        &mut self,
+        interface: InterfaceIndex,
+        now: Instant,
+        ports: &Ports,
+        stats: &mut NetStats,
+    ) {
         if self.full_until.is_some_and(|until| now < until) {
             return;
         }
         self.full_until = None;
         for _ in 0..LOT {
-            let Some((interface, frame)) = self.later.front() else {
+            let Some(frame) = self.later.front() else {
                 return;
             };
-            let sent = send(ports, *interface, frame, stats);
+            let sent = send(ports, interface, frame, stats);
             if sent.as_ref().is_err_and(is_full) {
                 stats.sent_later += 1;
                 self.full_until = Some(now + FULL);
@@ -89,16 +123,6 @@ impl Outbox {
             count(&sent, stats);
             self.later.pop_front();
         }
-    }
-
-    /// When the next lot is due: `None` if nothing waits.
-    pub(super) fn due(&self, now: Instant) -> Option<Instant> {
-        (!self.later.is_empty()).then(|| self.full_until.unwrap_or(now))
-    }
-
-    /// Whether nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.later.is_empty()
     }
 }
 

@@ -107,6 +107,13 @@ impl Namespace {
         ip(&words)
     }
 
+    /// `tc` in here, its words separated by blanks.
+    pub(crate) fn tc(&self, arguments: &str) {
+        let mut words = vec!["-n", &self.name];
+        words.extend(arguments.split_whitespace());
+        command("tc", &words);
+    }
+
     /// Many commands of `ip` in here, one a line, by one process.
     pub(crate) fn ip_batch(&self, commands: &str) {
         let mut child = Command::new("ip")
@@ -184,13 +191,17 @@ impl Drop for Namespace {
 }
 
 fn ip(arguments: &[&str]) -> String {
-    let output = Command::new("ip")
+    command("ip", arguments)
+}
+
+fn command(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
         .args(arguments)
         .output()
-        .expect("this test needs `ip` (package iproute2)");
+        .expect("this test needs `ip` and `tc` (package iproute2)");
     assert!(
         output.status.success(),
-        "ip {}: {} (this test needs root)",
+        "{program} {}: {} (this test needs root)",
         arguments.join(" "),
         String::from_utf8_lossy(&output.stderr).trim()
     );
