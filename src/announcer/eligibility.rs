@@ -49,6 +49,8 @@ pub struct NodeFacts {
     pub addresses: BTreeSet<IpAddr>,
     /// Why it may announce nothing at all.
     pub may_not: Option<MayNot>,
+    /// Whether the cluster takes it for dead. Nobody is elected by it: whether a node lives is seen on the segment.
+    pub dead: bool,
 }
 
 /// Where the traffic of a Service is welcome.
@@ -71,6 +73,12 @@ pub struct Ground {
     /// Whose each address of a node is.
     owners: BTreeMap<IpAddr, Arc<str>>,
 }
+
+/// The condition of a node whose network is not set up.
+const CUT_OFF: &str = "NetworkUnavailable";
+
+/// The condition of a node that is well; unknown when it has not been heard of.
+const READY: &str = "Ready";
 
 // === impl MayNot ===
 
@@ -105,16 +113,16 @@ impl NodeFacts {
     pub fn of(node: &Node, heed_label: bool) -> Self {
         let status = node.status.as_ref();
         let conditions = status.and_then(|status| status.conditions.as_deref());
-        let cut_off = conditions
-            .unwrap_or_default()
-            .iter()
-            .any(|condition| condition.type_ == "NetworkUnavailable" && condition.status == "True");
+        let has = |type_: &str, state: &str| {
+            let mut conditions = conditions.unwrap_or_default().iter();
+            conditions.any(|condition| condition.type_ == type_ && condition.status == state)
+        };
         let addresses = status.and_then(|status| status.addresses.as_deref());
         let may_not = [
             (is_deleting(node), MayNot::Deleting),
             (is_going(node), MayNot::Going),
             (heed_label && is_excluded(node), MayNot::Excluded),
-            (cut_off, MayNot::NetworkUnavailable),
+            (has(CUT_OFF, "True"), MayNot::NetworkUnavailable),
         ];
         Self {
             labels: node.metadata.labels.clone().unwrap_or_default(),
@@ -126,6 +134,7 @@ impl NodeFacts {
             may_not: may_not
                 .into_iter()
                 .find_map(|(holds, reason)| holds.then_some(reason)),
+            dead: has(READY, "Unknown"),
         }
     }
 }
@@ -142,7 +151,7 @@ pub fn shrink(node: &mut Node) {
         let taken = std::mem::take(status);
         status.addresses = taken.addresses;
         status.conditions = taken.conditions.map(|mut conditions| {
-            conditions.retain(|condition| condition.type_ == "NetworkUnavailable");
+            conditions.retain(|condition| [CUT_OFF, READY].contains(&condition.type_.as_str()));
             conditions
         });
     }
@@ -182,6 +191,12 @@ impl Ground {
     /// The nodes of the cluster.
     pub fn nodes(&self) -> impl Iterator<Item = &Arc<str>> {
         self.nodes.keys()
+    }
+
+    /// What counts of a node.
+    #[must_use]
+    pub fn node(&self, name: &str) -> Option<&NodeFacts> {
+        self.nodes.get(name)
     }
 
     /// The pool that `address` is in.

@@ -7,7 +7,10 @@ use std::{
     sync::Arc,
 };
 
-use kube::core::{Selector, SelectorExt};
+use ipnet::IpNet;
+use kube::core::{Expression, Selector, SelectorExt};
+
+use crate::pools::crd::{AddressPool, LabelExpression, LabelOperator, LabelSelector};
 
 /// A pool, as far as it concerns announcers.
 #[derive(Clone, Debug)]
@@ -27,6 +30,41 @@ pub struct Pool {
 // === impl Pool ===
 
 impl Pool {
+    /// What counts of an `AddressPool`. A range that cannot be read has no addresses; the controller says so on the pool.
+    #[must_use]
+    pub fn of(pool: &AddressPool) -> Self {
+        let announce = &pool.spec.announce;
+        let interfaces = announce.interfaces.iter().map(|name| Arc::from(&**name));
+        Self {
+            name: pool.metadata.name.as_deref().unwrap_or_default().into(),
+            ranges: pool
+                .spec
+                .addresses
+                .iter()
+                .filter_map(|text| range(text))
+                .collect(),
+            announced: announce.enabled,
+            interfaces: (!announce.interfaces.is_empty()).then(|| Arc::new(interfaces.collect())),
+            nodes: announce
+                .node_selector
+                .as_ref()
+                .map(selector)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The pool that ranges on the command line make: announced by everybody, everywhere.
+    #[must_use]
+    pub fn of_flags(ranges: Vec<RangeInclusive<IpAddr>>) -> Self {
+        Self {
+            name: "--arp-pool".into(),
+            ranges,
+            announced: true,
+            interfaces: None,
+            nodes: Selector::default(),
+        }
+    }
+
     /// Whether `address` is one of its own.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
@@ -37,5 +75,102 @@ impl Pool {
     #[must_use]
     pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
         self.nodes.matches(labels)
+    }
+}
+
+/// A CIDR, or the first and the last address with a dash between them.
+#[must_use]
+pub fn range(text: &str) -> Option<RangeInclusive<IpAddr>> {
+    if let Ok(net) = text.trim().parse::<IpNet>() {
+        return Some(net.network()..=net.broadcast());
+    }
+    let (first, last) = text.split_once('-')?;
+    let (first, last): (IpAddr, IpAddr) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    (first.is_ipv4() == last.is_ipv4() && first <= last).then_some(first..=last)
+}
+
+fn selector(of: &LabelSelector) -> Selector {
+    let LabelSelector {
+        match_labels,
+        match_expressions,
+    } = of;
+    let equal = match_labels
+        .iter()
+        .map(|(key, value)| Expression::Equal(key.clone(), value.clone()));
+    let expressions = match_expressions.iter().map(|expression| {
+        let LabelExpression {
+            key,
+            operator,
+            values,
+        } = expression.clone();
+        let values = values.into_iter().collect();
+        match operator {
+            LabelOperator::In => Expression::In(key, values),
+            LabelOperator::NotIn => Expression::NotIn(key, values),
+            LabelOperator::Exists => Expression::Exists(key),
+            LabelOperator::DoesNotExist => Expression::DoesNotExist(key),
+        }
+    });
+    equal.chain(expressions).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(spec: &str) -> Pool {
+        let yaml = format!(
+            "{{apiVersion: roadstead.dev/v1alpha1, kind: AddressPool, metadata: {{name: home}}, spec: {spec}}}"
+        );
+        Pool::of(&serde_yaml::from_str(&yaml).unwrap())
+    }
+
+    #[test]
+    fn a_pool_is_announced_by_everybody_unless_it_says_otherwise() {
+        let plain = read(
+            "{addresses: [192.0.2.0/30, ' 2001:db8::1 - 2001:db8::5', nonsense, 192.0.2.9-192.0.2.1]}",
+        );
+        assert!(plain.announced && plain.interfaces.is_none() && plain.selects(&BTreeMap::new()));
+        let inside = [
+            "192.0.2.0",
+            "192.0.2.3",
+            "192.0.2.4",
+            "2001:db8::5",
+            "2001:db8::6",
+        ]
+        .map(|address| plain.contains(address.parse().unwrap()));
+        assert_eq!(inside, [true, true, false, true, false]);
+        let silent = read(
+            "{addresses: [192.0.2.0/30], announce: {enabled: false, interfaces: [eth1, eth0]}}",
+        );
+        assert!(!silent.announced);
+        let names: Vec<_> = silent
+            .interfaces
+            .iter()
+            .flat_map(|names| names.iter())
+            .collect();
+        assert_eq!(format!("{names:?}"), r#"["eth0", "eth1"]"#);
+    }
+
+    #[test]
+    fn a_selector_selects_nodes_as_it_does_everywhere_in_kubernetes() {
+        let pool = read(
+            "{addresses: [192.0.2.0/30], announce: {nodeSelector: {matchLabels: {a: b}, matchExpressions: [
+              {key: zone, operator: In, values: [x, y]}, {key: old, operator: DoesNotExist},
+              {key: kind, operator: NotIn, values: [edge]}, {key: arch, operator: Exists}]}}}",
+        );
+        let labels =
+            |text: &str| -> BTreeMap<String, String> { serde_yaml::from_str(text).unwrap() };
+        for (node, selected) in [
+            ("{a: b, zone: x, arch: amd64}", true),
+            ("{a: b, zone: y, arch: '', kind: core}", true),
+            ("{a: c, zone: x, arch: amd64}", false),
+            ("{a: b, zone: z, arch: amd64}", false),
+            ("{a: b, zone: x, arch: amd64, old: ''}", false),
+            ("{a: b, zone: x, arch: amd64, kind: edge}", false),
+            ("{a: b, zone: x}", false),
+        ] {
+            assert_eq!(pool.selects(&labels(node)), selected, "{node}");
+        }
     }
 }

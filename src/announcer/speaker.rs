@@ -11,7 +11,7 @@ use roadstead_core::NamespacedName;
 use tokio::time::Instant;
 
 use super::words::Word;
-use crate::service::conditions::{Condition, Holds, Reason};
+use crate::service::conditions::Condition;
 
 /// What was said of each Service, and which are to be looked at when.
 #[derive(Debug, Default)]
@@ -158,9 +158,9 @@ impl Speaker {
         }
         if let Write::Say(condition) = &write
             && memory.wrote.as_ref() == Some(condition)
-            && written.is_some_and(is_announced)
+            && written.is_some()
         {
-            // Two segments that do not hear each other may each have a holder: neither must shout the other down.
+            // Two segments that do not hear each other may see it differently: neither must shout the other down.
             memory.wrote = None;
             let until = now + grown(CONTESTED, memory.contested);
             memory.contested = memory.contested.saturating_add(1);
@@ -217,11 +217,6 @@ fn strike(
             agenda.remove(&due);
         }
     }
-}
-
-/// Whether somebody says that he announces.
-fn is_announced(written: &Written) -> bool {
-    written.status == Holds::True.as_str() && written.reason == Reason::Announced.as_str()
 }
 
 fn grown(from: Duration, times: u32) -> Duration {

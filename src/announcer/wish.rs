@@ -22,6 +22,8 @@ pub struct Seen {
     pub uid: Option<String>,
     /// Which of its specs this is.
     pub generation: Option<i64>,
+    /// Which of its states this is: a later one has a larger number.
+    pub version: Option<u64>,
     /// Whether it is ours to announce: of our class, and not on its way out.
     pub ours: bool,
     /// The addresses in its status, in their order.
@@ -71,6 +73,11 @@ impl Seen {
         Some(Self {
             uid: service.metadata.uid.clone(),
             generation: service.metadata.generation,
+            version: service
+                .metadata
+                .resource_version
+                .as_deref()
+                .and_then(|version| version.parse().ok()),
             ours,
             addresses: status::addresses(service)
                 .into_iter()

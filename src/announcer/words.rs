@@ -31,6 +31,8 @@ pub struct Scene<'a> {
     pub holders: &'a [Vec<Holder>],
     /// Foreign hosts that this node sees use an address.
     pub conflicts: &'a BTreeMap<IpAddr, Mac>,
+    /// The nodes that this one hears, itself included.
+    pub near: &'a BTreeSet<Arc<str>>,
     /// Nodes and pools.
     pub ground: &'a Ground,
     /// Whether it has been like this for long enough to be no mere moment.
@@ -50,8 +52,40 @@ pub enum Word {
     Withdraw,
 }
 
+/// How the message begins that says who announces.
+const BY: &str = "announced by ";
+
 /// So many nodes are named, of those with one reason.
 const NAMED: usize = 3;
+
+// === impl Scene ===
+
+impl Scene<'_> {
+    /// Whether things are not as they should be, but may come right by themselves in a moment.
+    #[must_use]
+    pub fn is_odd(&self) -> bool {
+        let mut holders = self.holders.iter();
+        match (self.wish, holders.next()) {
+            (None, _) => self.seen.healthy.is_some(),
+            (Some(_), None) => true,
+            (Some(_), Some(first)) => first.is_empty() || holders.any(|holders| holders != first),
+        }
+    }
+
+    /// Whether somebody holds the first address who may not: its end is told to nobody but him.
+    #[must_use]
+    pub fn is_about_to_be_let_go(&self) -> bool {
+        let held = self.holders.first().is_some_and(|first| !first.is_empty());
+        let serving = self.wish.and_then(|wish| wish.serving.as_ref());
+        let first = self.wish.and_then(|wish| wish.addresses.first());
+        match (held, first, serving) {
+            (true, Some(first), Some(serving)) => {
+                self.ground.candidates(*first, &[serving]).is_empty()
+            }
+            _ => false,
+        }
+    }
+}
 
 /// What is to be said.
 #[must_use]
@@ -74,7 +108,7 @@ pub fn word(scene: &Scene<'_>) -> Word {
     if holds_first {
         return Word::Say(announced(scene, wish));
     }
-    if !first.is_empty() || !scene.first {
+    if !first.is_empty() || !scene.first || is_for_others(scene, wish) {
         return Word::Nothing;
     }
     let Some(address) = wish.addresses.first() else {
@@ -89,6 +123,24 @@ pub fn word(scene: &Scene<'_>) -> Word {
         )),
         _ => Word::NotYet,
     }
+}
+
+/// Whether what is there was said by somebody who sees more: a holder on a segment that this node is not on, or whoever found
+/// a foreign host.
+fn is_for_others(scene: &Scene<'_>, wish: &Wish) -> bool {
+    let Some(said) = &scene.seen.healthy else {
+        return false;
+    };
+    if said.reason == Reason::AddressConflict.as_str() {
+        let address = said.message.split(' ').next();
+        let address = address.and_then(|address| address.parse().ok());
+        return address.is_some_and(|address| wish.addresses.contains(&address));
+    }
+    let by = said.message.strip_prefix(BY);
+    by.and_then(|by| by.split(' ').next()).is_some_and(|node| {
+        let lives = scene.ground.node(node).is_some_and(|facts| !facts.dead);
+        lives && !scene.near.contains(node)
+    })
 }
 
 /// What was said of a Service that asks for nothing (any more).
@@ -134,7 +186,7 @@ fn announced(scene: &Scene<'_>, wish: &Wish) -> Condition {
         .cloned()
         .collect();
     let first = by(&own);
-    let mut message = format!("announced by {first}");
+    let mut message = format!("{BY}{first}");
     for (address, holders) in wish.addresses.iter().zip(scene.holders).skip(1) {
         if !scene.settled || by(holders) == first {
             continue;

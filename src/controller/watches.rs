@@ -42,9 +42,9 @@ pub enum WatchState {
 const RECOVERED: Duration = Duration::from_secs(90);
 
 /// The resources, as RBAC names them.
-pub(super) const SERVICES: &str = "services";
-pub(super) const NODES: &str = "nodes";
-pub(super) const SLICES: &str = "endpointslices";
+pub(crate) const SERVICES: &str = "services";
+pub(crate) const NODES: &str = "nodes";
+pub(crate) const SLICES: &str = "endpointslices";
 pub(super) const PODS: &str = "pods";
 pub(super) const NAMESPACES: &str = "namespaces";
 pub(crate) const POOLS: &str = "addresspools";
@@ -107,7 +107,7 @@ fn recover(health: &Mutex<Health>, resource: &'static str) {
     }
 }
 
-pub(super) fn lock(health: &Mutex<Health>) -> MutexGuard<'_, Health> {
+pub(crate) fn lock(health: &Mutex<Health>) -> MutexGuard<'_, Health> {
     health.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -117,11 +117,25 @@ impl Health {
     /// True if the watches that every Service needs have had their first list.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        [SERVICES, NODES].iter().all(|resource| {
+        self.have_listed(&[SERVICES, NODES])
+    }
+
+    /// True if the watches of these have had their first list.
+    pub(crate) fn have_listed(&self, resources: &[&str]) -> bool {
+        resources.iter().all(|resource| {
             self.watches
                 .get(resource)
                 .is_some_and(WatchState::is_synced)
         })
+    }
+
+    /// How they fare at `now`.
+    #[must_use]
+    pub fn at(mut self, now: Instant) -> Self {
+        for state in self.watches.values_mut() {
+            *state = state.clone().at(now);
+        }
+        self
     }
 
     /// Why the pods of Services are not known; `None` if they are, or if that is a matter of a moment.
@@ -135,11 +149,7 @@ impl Health {
 
     /// True if there was a first list of what says which pods Services have.
     pub(super) fn pods_are_known(&self) -> bool {
-        [SLICES, PODS].iter().all(|resource| {
-            self.watches
-                .get(resource)
-                .is_some_and(WatchState::is_synced)
-        })
+        self.have_listed(&[SLICES, PODS])
     }
 }
 
@@ -148,7 +158,7 @@ impl Health {
 impl WatchState {
     /// The state as it is at `now`: a watch that goes on where it was cut off says nothing before something changes, so
     /// one that has not failed for so long is taken to be up to date again.
-    pub(super) fn at(self, now: Instant) -> Self {
+    pub(crate) fn at(self, now: Instant) -> Self {
         match self {
             Self::Failing {
                 synced: true, last, ..

@@ -27,6 +27,10 @@ pub const FIELD_MANAGER: &str = "roadstead";
 /// The field manager of the conditions of pods, apart from everything else: nobody's apply of the one takes the other away.
 pub const GATE_MANAGER: &str = "roadstead-target-health";
 
+/// The field manager of what announcers say on Services: one for all of them, so that the next one can take back what the last
+/// one said.
+pub const ANNOUNCER: &str = "roadstead-announcer";
+
 /// How many writes are under way at once: enough to keep an API server busy, and few enough connections to be kind.
 const PARALLEL: usize = 32;
 
@@ -147,6 +151,16 @@ impl Writes {
 
     /// Applies our part of the status of `service`, and returns the object as it is then.
     pub async fn status(&self, service: &Service, status: ServiceStatus) -> Result<Service> {
+        self.status_as(FIELD_MANAGER, service, status).await
+    }
+
+    /// [`Self::status`] of another part of us.
+    pub async fn status_as(
+        &self,
+        manager: &str,
+        service: &Service,
+        status: ServiceStatus,
+    ) -> Result<Service> {
         let patch = Service {
             metadata: ObjectMeta {
                 name: service.metadata.name.clone(),
@@ -159,7 +173,7 @@ impl Writes {
             status: Some(status),
         };
         let what = || format!("writing the status of {}", name(service));
-        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let params = PatchParams::apply(manager).force();
         let (api, key) = (self.services(service), service.name_any());
         let patch = Patch::Apply(&patch);
         self.call(&self.permits, what, api.patch_status(&key, &params, &patch))

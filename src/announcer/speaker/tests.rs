@@ -1,5 +1,5 @@
 use super::*;
-use crate::service::conditions::Kind;
+use crate::service::conditions::{Holds, Kind, Reason};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -38,6 +38,7 @@ impl Case {
             seen: Seen {
                 uid: None,
                 generation: None,
+                version: None,
                 ours: true,
                 addresses: addresses.clone(),
                 local: false,
@@ -70,10 +71,14 @@ impl Case {
     }
 
     fn said(self, reason: Reason) -> Self {
+        self.saying(reason, "m")
+    }
+
+    fn saying(self, reason: Reason, message: &str) -> Self {
         let mut case = self;
         case.seen.healthy = Some(
             serde_yaml::from_str(&format!(
-                "{{type: roadstead.dev/Healthy, status: 'False', reason: {reason}, message: m, lastTransitionTime: '2026-01-01T00:00:00Z'}}"
+                "{{type: roadstead.dev/Healthy, status: 'False', reason: {reason}, message: {message}, lastTransitionTime: '2026-01-01T00:00:00Z'}}"
             ))
             .unwrap(),
         );
@@ -88,6 +93,7 @@ impl Case {
             wish: self.wish.as_ref(),
             holders: &self.holders,
             conflicts: &self.conflicts,
+            near: &names(&["node-1", "node-2"]),
             ground: &self.ground,
             settled: self.settled,
         })
@@ -228,4 +234,45 @@ fn what_was_said_is_withdrawn_when_nothing_is_asked_for_any_more() {
     assert_eq!(conflict.word(), Word::Nothing, "it must be remembered");
     conflict.seen.ours = false;
     assert_eq!(conflict.word(), Word::Withdraw);
+}
+
+#[test]
+fn what_somebody_said_who_sees_more_is_left_alone() {
+    let nobody = |reason, message: &str| {
+        let mut case = Case::new().saying(reason, message);
+        let facts = |dead| NodeFacts {
+            dead,
+            ..NodeFacts::default()
+        };
+        let nodes = [
+            ("node-1", false),
+            ("node-2", false),
+            ("far-1", false),
+            ("far-2", true),
+        ];
+        let nodes = nodes.map(|(name, dead)| (Arc::from(name), facts(dead)));
+        case.ground = Ground::new(nodes.into(), Vec::new());
+        matches!(case.word(), Word::Say(_))
+    };
+    for (reason, message, overruled) in [
+        // Heard here, and it does not hold the address.
+        (Reason::Announced, "announced by node-2 on eth0", true),
+        // On another segment; alive, dead, and unknown to the cluster.
+        (Reason::Announced, "announced by far-1 on eth0", false),
+        (Reason::Announced, "announced by far-2 on eth0", true),
+        (Reason::Announced, "announced by far-3 on eth0", true),
+        (Reason::NotAnnounced, "nobody announces it", true),
+        (
+            Reason::AddressConflict,
+            "192.0.2.7 is used by 52:54:00:00:00:09",
+            false,
+        ),
+        (
+            Reason::AddressConflict,
+            "192.0.2.6 is used by 52:54:00:00:00:09",
+            true,
+        ),
+    ] {
+        assert_eq!(nobody(reason, message), overruled, "{message}");
+    }
 }
