@@ -18,7 +18,10 @@ use tokio::net::TcpListener;
 
 use crate::{
     cli::status::{Row, rows},
-    controller::{Context, watches::WatchState},
+    controller::{
+        Context,
+        watches::{Health, WatchState},
+    },
     leader::Leadership,
     metrics::Metrics,
 };
@@ -67,21 +70,13 @@ impl Admin {
         self,
         address: SocketAddr,
     ) -> Result<(SocketAddr, impl Future<Output = ()> + Send), ListenError> {
-        let failed = |source| ListenError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let bound = listener.local_addr().map_err(failed)?;
         let router = Router::new()
             .route("/livez", get(|| async { "ok\n" }))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics))
             .route("/", get(page))
             .with_state(self);
-        let work = async move {
-            if let Err(error) = axum::serve(listener, router).await {
-                tracing::error!(%error, "the admin endpoint failed");
-            }
-        };
-        Ok((bound, work))
+        listen(address, router).await
     }
 
     /// What is ready and what is not, one line each; true if all is.
@@ -104,15 +99,8 @@ impl Admin {
         };
         let mut ready = line(true, "cluster: reached");
         let health = context.caches().health();
-        let mut watches: Vec<_> = health.watches.iter().collect();
-        watches.sort_by_key(|(resource, _)| **resource);
-        for (resource, state) in watches {
-            let text = match state {
-                WatchState::Syncing => "the first list is under way".to_owned(),
-                WatchState::Synced => "synced".to_owned(),
-                WatchState::Failing { error, .. } => error.clone(),
-            };
-            line(state.is_synced(), &format!("watching {resource}: {text}"));
+        for (ok, text) in watch_lines(&health) {
+            line(ok, &text);
         }
         ready &= health.is_synced();
         for provider in context.providers() {
@@ -138,14 +126,48 @@ impl Admin {
     }
 }
 
+/// Listens there, and returns the work of answering, which never ends.
+pub(crate) async fn listen(
+    address: SocketAddr,
+    router: Router,
+) -> Result<(SocketAddr, impl Future<Output = ()> + Send), ListenError> {
+    let failed = |source| ListenError { address, source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let work = async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the admin endpoint failed");
+        }
+    };
+    Ok((bound, work))
+}
+
+/// How watches fare, one line each.
+pub(crate) fn watch_lines(health: &Health) -> Vec<(bool, String)> {
+    let mut watches: Vec<_> = health.watches.iter().collect();
+    watches.sort_by_key(|(resource, _)| **resource);
+    let line = |(resource, state): (&&str, &WatchState)| {
+        let text = match state {
+            WatchState::Syncing => "the first list is under way".to_owned(),
+            WatchState::Synced => "synced".to_owned(),
+            WatchState::Failing { error, .. } => error.clone(),
+        };
+        (state.is_synced(), format!("watching {resource}: {text}"))
+    };
+    watches.into_iter().map(line).collect()
+}
+
 async fn readyz(State(admin): State<Admin>) -> impl IntoResponse {
     let (ready, lines) = admin.readiness();
-    let code = if ready {
+    (code(ready), lines)
+}
+
+pub(crate) fn code(ready: bool) -> StatusCode {
+    if ready {
         StatusCode::OK
     } else {
         StatusCode::SERVICE_UNAVAILABLE
-    };
-    (code, lines)
+    }
 }
 
 async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
@@ -153,7 +175,12 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
     if let Some(context) = admin.context.get() {
         context.measure();
     }
-    match admin.metrics.render() {
+    exposed(&admin.metrics)
+}
+
+/// The answer to `/metrics`.
+pub(crate) fn exposed(metrics: &Metrics) -> impl IntoResponse + use<> {
+    match metrics.render() {
         Ok(text) => (
             StatusCode::OK,
             [(
@@ -216,13 +243,13 @@ fn render(ready: bool, readiness: &str, rows: &[Row]) -> String {
     )
 }
 
-const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1a2530}\
+pub(crate) const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:75rem;padding:0 1rem;color:#1a2530}\
     h1 small{font-weight:normal;color:#5b6b7a}pre{background:#f2f5f7;padding:.75rem;overflow-x:auto}\
     table{border-collapse:collapse;width:100%}td:not(:last-child){white-space:nowrap}th,td{text-align:left;padding:.4rem .6rem;border-bottom:1px solid #d9e0e6;vertical-align:top}\
     tr.ill td:first-child{border-left:4px solid #b3261e}tr.well td:first-child{border-left:4px solid #1b7f4b}";
 
 /// What users wrote is text, never markup.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

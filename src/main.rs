@@ -7,6 +7,12 @@ use clap::{CommandFactory, Parser};
 use kube::Client;
 #[cfg(feature = "aws")]
 use roadstead::args::AwsCommand;
+#[cfg(feature = "arp")]
+use roadstead::{
+    announcer,
+    args::{MigrateArgs, MigrateCommand},
+    cli::migrate::Source,
+};
 use roadstead::{
     args::{Cli, Command},
     cli,
@@ -14,11 +20,6 @@ use roadstead::{
     explain::explain,
     metrics::Metrics,
     run, telemetry,
-};
-#[cfg(feature = "arp")]
-use roadstead::{
-    args::{MigrateArgs, MigrateCommand},
-    cli::migrate::Source,
 };
 
 /// The exit code of a wrong command line, as of clap's.
@@ -36,6 +37,8 @@ async fn main() -> ExitCode {
     let connection = global.connection();
     let result = match command {
         Command::Controller(args) => Box::pin(run::controller(*args, &connection)).await,
+        #[cfg(feature = "arp")]
+        Command::Announce(args) => announcer::run::announce(*args, &connection).await,
         Command::Plan(args) => Box::pin(plan(*args, &connection)).await,
         Command::Status(args) => status(args, &connection).await,
         #[cfg(feature = "aws")]

@@ -64,8 +64,25 @@ const SECONDS: [f64; 12] = [
 
 impl Default for Metrics {
     fn default() -> Self {
+        let mut metrics = Self::unregistered();
+        metrics.register();
+        metrics.register_common();
+        metrics
+    }
+}
+
+impl Metrics {
+    /// The metrics of an announcer: those of a controller are not among them.
+    #[must_use]
+    pub fn of_announcer() -> Self {
+        let mut metrics = Self::unregistered();
+        metrics.register_common();
+        metrics
+    }
+
+    fn unregistered() -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(SECONDS);
-        let mut metrics = Self {
+        Self {
             registry: Mutex::new(Registry::with_prefix("roadstead")),
             providers: ProviderMetrics::default(),
             reconciles: Family::default(),
@@ -78,13 +95,32 @@ impl Default for Metrics {
             events_dropped: Counter::default(),
             queue_depth: Gauge::default(),
             leader: Gauge::default(),
-        };
-        metrics.register();
-        metrics
+        }
     }
-}
 
-impl Metrics {
+    /// What every process measures.
+    fn register_common(&mut self) {
+        let registry = self
+            .registry
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        registry.register(
+            "api_requests",
+            "Requests to the Kubernetes API server by verb, resource and status code (0: no answer)",
+            self.api_requests.clone(),
+        );
+        registry.register(
+            "events_dropped",
+            "Kubernetes events that could not be written",
+            self.events_dropped.clone(),
+        );
+        registry.register(
+            "build",
+            "What runs",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
+    }
+
     fn register(&mut self) {
         let registry = self
             .registry
@@ -108,11 +144,6 @@ impl Metrics {
             self.time_to_address.clone(),
         );
         registry.register(
-            "api_requests",
-            "Requests to the Kubernetes API server by verb, resource and status code (0: no answer)",
-            self.api_requests.clone(),
-        );
-        registry.register(
             "load_balancers",
             "Services by provider and by the reason of their condition Programmed (None: not written yet)",
             self.load_balancers.clone(),
@@ -128,11 +159,6 @@ impl Metrics {
             self.orphans_released.clone(),
         );
         registry.register(
-            "events_dropped",
-            "Kubernetes events that could not be written",
-            self.events_dropped.clone(),
-        );
-        registry.register(
             "queue_depth",
             "Services that wait for their turn, for the API server or for their provider",
             self.queue_depth.clone(),
@@ -141,11 +167,6 @@ impl Metrics {
             "leader",
             "1 in the process that acts, 0 in one that stands by",
             self.leader.clone(),
-        );
-        registry.register(
-            "build",
-            "What runs",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
         );
         self.providers.register(registry);
     }

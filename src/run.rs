@@ -242,7 +242,7 @@ async fn reach(
 }
 
 /// Cancelled at SIGTERM or SIGINT. A second signal ends the process at once.
-fn on_signals() -> anyhow::Result<CancellationToken> {
+pub(crate) fn on_signals() -> anyhow::Result<CancellationToken> {
     let mut term = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let shutdown = CancellationToken::new();
@@ -263,7 +263,7 @@ fn on_signals() -> anyhow::Result<CancellationToken> {
     Ok(shutdown)
 }
 
-fn usage(error: &dyn std::error::Error) -> ExitCode {
+pub(crate) fn usage(error: &dyn std::error::Error) -> ExitCode {
     tracing::error!("{error}");
     ExitCode::from(USAGE)
 }

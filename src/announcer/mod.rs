@@ -4,14 +4,17 @@
 //! `eligibility`, `board`, `words` and `speaker` decide, the engine of `roadstead-arp` claims and answers, everything else
 //! carries between the API server and these.
 
+pub mod admin;
 pub mod board;
 pub mod eligibility;
 pub mod endpoints;
 pub mod engine;
 pub mod forwarding;
 pub mod gather;
+pub mod metrics;
 pub mod picture;
 pub mod pool;
+pub mod run;
 pub mod speaker;
 pub mod tell;
 pub mod watch;
@@ -33,7 +36,6 @@ use self::{
     board::Order,
     engine::Segments,
     picture::Picture,
-    pool::Pool,
     speaker::{SETTLED, Speaker, Write},
     tell::Teller,
     watch::Watches,
@@ -120,14 +122,9 @@ impl Ask {
 impl Announcer {
     /// An announcer of the node `me` over `segments`.
     #[must_use]
-    pub fn new(
-        me: Arc<str>,
-        flag_pool: Option<Pool>,
-        segments: Arc<dyn Segments>,
-        teller: Teller,
-    ) -> Self {
+    pub fn new(me: Arc<str>, segments: Arc<dyn Segments>, teller: Teller) -> Self {
         Self {
-            picture: Picture::new(Arc::clone(&me), flag_pool),
+            picture: Picture::new(Arc::clone(&me)),
             me,
             speaker: Speaker::default(),
             segments,
@@ -219,7 +216,7 @@ impl Announcer {
             let wish = self.picture.board().wish(key);
             addresses.extend(wish.iter().flat_map(|wish| &wish.addresses));
         }
-        let asked = tokio::time::timeout(ANSWER, self.segments.holders(&addresses));
+        let asked = tokio::time::timeout(ANSWER, self.segments.holders(addresses));
         let Ok(Some(holders)) = asked.await else {
             // Its end is noticed elsewhere, and a stall passes.
             for key in &keys {

@@ -28,8 +28,6 @@ pub struct Picture {
     endpoints: Endpoints,
     nodes: BTreeMap<Arc<str>, NodeFacts>,
     pools: BTreeMap<Arc<str>, Pool>,
-    /// Of the command line.
-    flag_pool: Option<Pool>,
     board: Board,
     listed: Listed,
     /// Nodes or pools changed.
@@ -52,9 +50,9 @@ struct Listed {
 // === impl Picture ===
 
 impl Picture {
-    /// Nothing is known yet, but the ranges of the command line.
+    /// Nothing is known yet.
     #[must_use]
-    pub fn new(me: Arc<str>, flag_pool: Option<Pool>) -> Self {
+    pub fn new(me: Arc<str>) -> Self {
         Self {
             board: Board::new(Arc::clone(&me)),
             me,
@@ -62,7 +60,6 @@ impl Picture {
             endpoints: Endpoints::default(),
             nodes: BTreeMap::new(),
             pools: BTreeMap::new(),
-            flag_pool,
             listed: Listed::default(),
             shaken: false,
             stirred: BTreeSet::new(),
@@ -162,9 +159,8 @@ impl Picture {
             return Vec::new();
         }
         if std::mem::take(&mut self.shaken) {
-            let pools = self.pools.values().chain(&self.flag_pool).cloned();
-            self.board
-                .stand_on(Ground::new(self.nodes.clone(), pools.collect()));
+            let pools = self.pools.values().cloned().collect();
+            self.board.stand_on(Ground::new(self.nodes.clone(), pools));
             self.stirred.extend(self.services.keys().cloned());
         }
         let orders = self.board.orders();

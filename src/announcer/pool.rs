@@ -3,14 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
-    ops::RangeInclusive,
     sync::Arc,
 };
 
-use ipnet::IpNet;
-use kube::core::{Expression, Selector, SelectorExt};
+use roadstead_arp::pool::{Range, Selector};
 
-use crate::pools::crd::{AddressPool, LabelExpression, LabelOperator, LabelSelector};
+use crate::pools::{self, crd::AddressPool};
 
 /// A pool, as far as it concerns announcers.
 #[derive(Clone, Debug)]
@@ -18,7 +16,7 @@ pub struct Pool {
     /// Its name.
     pub name: Arc<str>,
     /// Its addresses.
-    pub ranges: Vec<RangeInclusive<IpAddr>>,
+    pub ranges: Vec<Range>,
     /// Whether they are announced at all.
     pub announced: bool,
     /// The interfaces that announce them, by name; `None`: those on whose subnet an address is.
@@ -41,34 +39,34 @@ impl Pool {
                 .spec
                 .addresses
                 .iter()
-                .filter_map(|text| range(text))
+                .filter_map(|text| text.parse().ok())
                 .collect(),
             announced: announce.enabled,
             interfaces: (!announce.interfaces.is_empty()).then(|| Arc::new(interfaces.collect())),
             nodes: announce
                 .node_selector
                 .as_ref()
-                .map(selector)
+                .map(pools::selector)
                 .unwrap_or_default(),
         }
     }
 
-    /// The pool that ranges on the command line make: announced by everybody, everywhere.
+    /// The pool that ranges on the command line make, announced by everybody; `None` without any.
     #[must_use]
-    pub fn of_flags(ranges: Vec<RangeInclusive<IpAddr>>) -> Self {
-        Self {
-            name: "--arp-pool".into(),
-            ranges,
+    pub fn of_flags(ranges: &[Range]) -> Option<Self> {
+        (!ranges.is_empty()).then(|| Self {
+            name: pools::FLAGS.into(),
+            ranges: ranges.to_vec(),
             announced: true,
             interfaces: None,
             nodes: Selector::default(),
-        }
+        })
     }
 
     /// Whether `address` is one of its own.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        self.ranges.iter().any(|range| range.contains(&address))
+        self.ranges.iter().any(|range| range.contains(address))
     }
 
     /// Whether a node with these labels announces its addresses.
@@ -76,42 +74,6 @@ impl Pool {
     pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
         self.nodes.matches(labels)
     }
-}
-
-/// A CIDR, or the first and the last address with a dash between them.
-#[must_use]
-pub fn range(text: &str) -> Option<RangeInclusive<IpAddr>> {
-    if let Ok(net) = text.trim().parse::<IpNet>() {
-        return Some(net.network()..=net.broadcast());
-    }
-    let (first, last) = text.split_once('-')?;
-    let (first, last): (IpAddr, IpAddr) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
-    (first.is_ipv4() == last.is_ipv4() && first <= last).then_some(first..=last)
-}
-
-fn selector(of: &LabelSelector) -> Selector {
-    let LabelSelector {
-        match_labels,
-        match_expressions,
-    } = of;
-    let equal = match_labels
-        .iter()
-        .map(|(key, value)| Expression::Equal(key.clone(), value.clone()));
-    let expressions = match_expressions.iter().map(|expression| {
-        let LabelExpression {
-            key,
-            operator,
-            values,
-        } = expression.clone();
-        let values = values.into_iter().collect();
-        match operator {
-            LabelOperator::In => Expression::In(key, values),
-            LabelOperator::NotIn => Expression::NotIn(key, values),
-            LabelOperator::Exists => Expression::Exists(key),
-            LabelOperator::DoesNotExist => Expression::DoesNotExist(key),
-        }
-    });
-    equal.chain(expressions).collect()
 }
 
 #[cfg(test)]

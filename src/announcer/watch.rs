@@ -55,32 +55,44 @@ pub struct Watches {
     pub news: mpsc::UnboundedReceiver<News>,
     /// Set to true when endpoints are needed: their slices are the most talkative objects of a cluster.
     pub slices_wanted: watch::Sender<bool>,
-    health: Arc<Mutex<Health>>,
+    health: WatchHealth,
+}
+
+/// What counts of the cluster.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// Whose Services are announced.
+    pub classes: Classes,
+    /// Whether nodes can be taken out by their label.
+    pub heed_label: bool,
+    /// The only pool there is; `None`: those of the cluster.
+    pub pool: Option<Pool>,
 }
 
 /// How the watches fare, for those who ask.
 #[derive(Clone, Debug)]
-pub struct WatchHealth(Arc<Mutex<Health>>);
-
-/// What must have been listed before anything is announced.
-pub const NEEDED: [&str; 3] = [SERVICES, NODES, POOLS];
+pub struct WatchHealth {
+    health: Arc<Mutex<Health>>,
+    /// What must have been listed before anything is announced.
+    needed: Vec<&'static str>,
+}
 
 // === impl Watches ===
 
 impl Watches {
-    /// Begins to watch; the tasks end only with `tasks`. `heed_label`: whether nodes can be taken out by their label.
+    /// Begins to watch; the tasks end only with `tasks`.
     #[must_use]
-    pub fn start(
-        client: &Client,
-        classes: &Classes,
-        heed_label: bool,
-        tasks: &mut JoinSet<()>,
-    ) -> Self {
+    pub fn start(client: &Client, scope: Scope, tasks: &mut JoinSet<()>) -> Self {
+        let Scope {
+            classes,
+            heed_label,
+            pool,
+        } = scope;
         let (tell, news) = mpsc::unbounded_channel();
         let (slices_wanted, mut slices_asked) = watch::channel(false);
         let health = Arc::<Mutex<Health>>::default();
 
-        let (mut services, classes, to) = (Gathering::default(), classes.clone(), tell.clone());
+        let (mut services, to) = (Gathering::default(), tell.clone());
         let stream = watched::<Service>(client).inspect_ok(move |event| {
             let key = |service: &Service| name_in(&service.metadata);
             let keep = |service: &Service| Some((key(service), Seen::of(service, &classes)?));
@@ -98,16 +110,22 @@ impl Watches {
         });
         tasks.spawn(follow(NODES, stream, Arc::clone(&health), nothing_more));
 
-        let (mut pools, to) = (Gathering::default(), tell.clone());
-        let stream =
-            none_where_undefined(watched::<AddressPool>(client)).inspect_ok(move |event| {
+        let mut needed = vec![SERVICES, NODES];
+        if let Some(pool) = pool {
+            send(&tell, Some(News::Pools(Told::All(vec![pool]))));
+        } else {
+            needed.push(POOLS);
+            let (mut pools, to) = (Gathering::default(), tell.clone());
+            let stream = none_where_undefined(watched::<AddressPool>(client));
+            let stream = stream.inspect_ok(move |event| {
                 let key = |pool: &AddressPool| -> Arc<str> {
                     pool.metadata.name.as_deref().unwrap_or_default().into()
                 };
                 let keep = |pool: &AddressPool| Some(Pool::of(pool));
                 send(&to, pools.take(event, key, keep).map(News::Pools));
             });
-        tasks.spawn(follow(POOLS, stream, Arc::clone(&health), nothing_more));
+            tasks.spawn(follow(POOLS, stream, Arc::clone(&health), nothing_more));
+        }
 
         let (mut slices, client, on) = (Gathering::default(), client.clone(), Arc::clone(&health));
         tasks.spawn(async move {
@@ -129,14 +147,14 @@ impl Watches {
         Self {
             news,
             slices_wanted,
-            health,
+            health: WatchHealth { health, needed },
         }
     }
 
     /// How they fare, for those who ask.
     #[must_use]
     pub fn health(&self) -> WatchHealth {
-        WatchHealth(Arc::clone(&self.health))
+        self.health.clone()
     }
 }
 
@@ -146,13 +164,13 @@ impl WatchHealth {
     /// How they fare.
     #[must_use]
     pub fn now(&self) -> Health {
-        lock(&self.0).clone().at(Instant::now())
+        lock(&self.health).clone().at(Instant::now())
     }
 
     /// Whether everything was listed once that must be known before anything is announced.
     #[must_use]
     pub fn is_synced(&self) -> bool {
-        lock(&self.0).have_listed(&NEEDED)
+        lock(&self.health).have_listed(&self.needed)
     }
 }
 

@@ -8,6 +8,8 @@ use jiff::SignedDuration;
 use crate::client::Connection;
 
 #[cfg(feature = "arp")]
+mod announce;
+#[cfg(feature = "arp")]
 mod arp;
 #[cfg(feature = "aws")]
 mod aws;
@@ -15,6 +17,8 @@ mod aws;
 mod migrate;
 mod provider;
 
+#[cfg(feature = "arp")]
+pub use self::announce::{AnnounceArgs, InterfacePattern, selection};
 #[cfg(feature = "arp")]
 pub use self::arp::{ArpArgs, PoolArgs};
 #[cfg(feature = "aws")]
@@ -93,6 +97,12 @@ pub enum Command {
     /// Watch Services and give them load balancers
     #[command(mut_arg("providers", |arg| arg.required(true)))]
     Controller(Box<ControllerArgs>),
+    /// Answer ARP and NDP on this node for addresses of Services (a `DaemonSet`)
+    ///
+    /// Announcers agree among themselves, on the network segment, on the one that answers for an address. Which node
+    /// announces a Service is said in its condition roadstead.dev/Healthy. Needs the capability `CAP_NET_RAW`.
+    #[cfg(feature = "arp")]
+    Announce(Box<AnnounceArgs>),
     /// Print the steps the controller would take for a Service, and take none
     Plan(Box<PlanArgs>),
     /// Show every Service of Roadstead's: provider, address, conditions, and what is wrong
@@ -300,7 +310,7 @@ mod tests {
     #[test]
     fn every_command_explains_itself() {
         Cli::command().debug_assert();
-        for name in ["controller", "plan", "status"] {
+        for name in ["announce", "controller", "plan", "status"] {
             let mut command = Cli::command();
             command.build();
             let help = command
@@ -310,6 +320,10 @@ mod tests {
                 .to_string();
             insta::assert_snapshot!(format!("help-{name}"), help);
         }
+    }
+
+    fn announce(flag: &'static str) -> Vec<&'static str> {
+        vec!["announce", "--node-name=a", "--hello-key-file=key", flag]
     }
 
     #[test]
@@ -360,6 +374,14 @@ mod tests {
                 "KIND=RATE",
             ),
             (vec!["plan", "--provider", "mock"], "SERVICE"),
+            (vec!["announce", "--node-name", "a"], "--hello-key-file"),
+            (announce("--hello-interval=1ms"), "between 10ms"),
+            (announce("--interfaces=eth 0"), "interface names"),
+            (announce("--arp-pool=192.0.2.1"), "192.0.2.1/32"),
+            (
+                announce("--forwarding-check=10256"),
+                "http://HOST:PORT/PATH",
+            ),
             #[cfg(feature = "aws")]
             (
                 vec!["plan", "web", "--aws-default-scheme", "public"],

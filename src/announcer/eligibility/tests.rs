@@ -18,15 +18,13 @@ fn names(names: &[&str]) -> BTreeSet<Arc<str>> {
 }
 
 fn pool(range: &str, nodes: &str) -> Pool {
-    let (first, last) = range.split_once('-').unwrap();
-    let selector: k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector =
-        serde_yaml::from_str(nodes).unwrap();
+    let selector = crate::pools::selector(&serde_yaml::from_str(nodes).unwrap());
     Pool {
         name: "home".into(),
-        ranges: vec![first.parse().unwrap()..=last.parse().unwrap()],
+        ranges: vec![range.parse().unwrap()],
         announced: true,
         interfaces: None,
-        nodes: selector.try_into().unwrap(),
+        nodes: selector,
     }
 }
 

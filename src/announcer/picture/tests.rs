@@ -30,7 +30,7 @@ fn nodes(names: &[&str]) -> News {
 
 /// Everything was listed: two nodes, no pool, no Service.
 fn picture() -> Picture {
-    let mut picture = Picture::new("a".into(), None);
+    let mut picture = Picture::new("a".into());
     picture.take(News::Services(Told::All(Vec::new())));
     picture.take(nodes(&["a", "b"]));
     picture.take(News::Pools(Told::All(Vec::new())));
@@ -56,7 +56,7 @@ fn nothing_is_ordered_before_everything_was_listed_once() {
         News::Pools(Told::All(Vec::new())),
     ];
     for last in 0..lists.len() {
-        let mut picture = Picture::new("a".into(), None);
+        let mut picture = Picture::new("a".into());
         for news in lists.iter().cycle().skip(last + 1).take(2) {
             picture.take(news.clone());
             assert!(picture.orders().is_empty());
@@ -171,7 +171,7 @@ fn what_happens_on_a_segment_stirs_the_services_of_the_address() {
 
 #[test]
 fn the_first_of_those_that_live_is_known() {
-    let mut picture = Picture::new("b".into(), None);
+    let mut picture = Picture::new("b".into());
     assert!(picture.is_first());
     for node in ["c", "a"] {
         let (peer, interface) = (peer(node), ETH0);
@@ -190,7 +190,7 @@ fn the_first_of_those_that_live_is_known() {
 
 #[test]
 fn a_node_that_the_cluster_does_not_have_may_nothing() {
-    let mut picture = Picture::new("a".into(), None);
+    let mut picture = Picture::new("a".into());
     assert_eq!(picture.trouble(), None, "nothing is known");
     picture.take(nodes(&["b"]));
     assert_eq!(picture.trouble(), Some(MayNot::NoSuchNode));

@@ -162,10 +162,10 @@ fn the_first_of_those_that_live_says_why_nobody_announces_an_address() {
     );
     let mut pool = Pool {
         name: "home".into(),
-        ranges: vec![FIRST.parse().unwrap()..=FIRST.parse().unwrap()],
+        ranges: vec![format!("{FIRST}/32").parse().unwrap()],
         announced: false,
         interfaces: Some(Arc::new(names(&["bond0"]))),
-        nodes: kube::core::Selector::default(),
+        nodes: roadstead_arp::pool::Selector::default(),
     };
     let facts = NodeFacts {
         addresses: [FIRST.parse().unwrap()].into(),
