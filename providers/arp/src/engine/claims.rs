@@ -78,11 +78,13 @@ impl Segment {
         if !self.peers.hold(id, address) {
             return;
         }
+        let passed_over = self.passed_over_for(id, address, now);
+        self.mark_silent(address, passed_over);
+        self.not_silent(id, address);
         let Some(vip) = self.vips.get_mut(&address) else {
             return;
         };
         vip.held_since.get_or_insert(now);
-        vip.silent.retain(|silent| *silent != id);
         match vip.stance {
             Stance::Away => {}
             Stance::InLine { .. } | Stance::Barred => self.consider(address, now, shared),
@@ -144,10 +146,10 @@ impl Segment {
         now: Instant,
         shared: &mut Shared,
     ) {
-        let Some(vip) = self.vips.get_mut(&address) else {
+        self.mark_silent(address, passed_over);
+        let Some(vip) = self.vips.get(&address) else {
             return;
         };
-        vip.silent = passed_over;
         let known = vip.seen;
         self.join_group(address, shared);
         self.greeting.claim(address, now);

@@ -1,12 +1,16 @@
 //! Nobody holds an address: who is asked first, and when is it this station's turn?
 
-use std::time::{Duration, Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use super::{
+    Wanted,
     peers::{Peer, PeerId},
     score::Score,
     segment::Segment,
-    vip::{Ended, Vip},
+    vip::{Ended, Stance, Vip},
 };
 
 /// How long each station that comes before has to claim an address, before the next one does.
@@ -76,13 +80,11 @@ impl Segment {
             if !demoted && Score::of(peer.hash, vip.key) < vip.score {
                 continue;
             }
-            if !vip.wanted.candidates.include(&peer.station.node)
-                || peer.released_lately(vip.wanted.address, now)
-            {
+            if !may_have(peer, vip, now) {
                 continue;
             }
             line.silent.push(id);
-            if vip.silent.contains(&id) {
+            if vip.knows_silent(id, peer) {
                 line.was_silent = true;
             } else {
                 line.ahead += 1;
@@ -91,17 +93,80 @@ impl Segment {
         line
     }
 
+    /// Who came before the peer that now holds `address`, and had a turn in vain.
+    pub(super) fn passed_over_for(
+        &self,
+        claimant: PeerId,
+        address: IpAddr,
+        now: Instant,
+    ) -> Vec<PeerId> {
+        let (Some(vip), Some(claimant)) = (self.vips.get(&address), self.peers.get(claimant))
+        else {
+            return Vec::new();
+        };
+        let in_line = matches!(vip.stance, Stance::InLine { .. });
+        if !in_line || now.saturating_duration_since(vip.since) < TURN {
+            return Vec::new();
+        }
+        let score = Score::of(claimant.hash, vip.key);
+        let passed = |(id, peer): &(PeerId, &Peer)| {
+            is_better(peer, score, vip, now) && !vip.knows_silent(*id, peer)
+        };
+        (self.peers.iter().filter(passed))
+            .map(|(id, _)| id)
+            .collect()
+    }
+
     /// Whether another station would be the first choice for what this one holds.
     pub(super) fn has_better(&self, vip: &Vip, now: Instant) -> bool {
-        let better = |peer: &Peer| {
-            peer.hears_us
-                && peer.is_candidate(false)
-                && Score::of(peer.hash, vip.key) > vip.score
-                && vip.wanted.candidates.include(&peer.station.node)
-                && !peer.released_lately(vip.wanted.address, now)
-        };
         self.peers
             .iter()
-            .any(|(id, peer)| better(peer) && !vip.silent.contains(&id))
+            .any(|(id, peer)| is_better(peer, vip.score, vip, now) && !vip.knows_silent(id, peer))
     }
+
+    /// Remembers that these did not take `address` when they were asked.
+    pub(super) fn mark_silent(&mut self, address: IpAddr, silent: Vec<PeerId>) {
+        let Some(vip) = self.vips.get_mut(&address) else {
+            return;
+        };
+        for id in silent {
+            if let (Some(subnet), Some(peer)) = (vip.subnet, self.peers.get_mut(id)) {
+                peer.silent_on.insert(subnet);
+            }
+            if !vip.silent.contains(&id) {
+                vip.silent.push(id);
+            }
+        }
+    }
+
+    /// It has taken `address`, so it can have others like it.
+    pub(super) fn not_silent(&mut self, id: PeerId, address: IpAddr) {
+        let Some(vip) = self.vips.get_mut(&address) else {
+            return;
+        };
+        vip.silent.retain(|silent| *silent != id);
+        if let (Some(subnet), Some(peer)) = (vip.subnet, self.peers.get_mut(id)) {
+            peer.silent_on.remove(&subnet);
+        }
+    }
+}
+
+fn is_better(peer: &Peer, than: Score, vip: &Vip, now: Instant) -> bool {
+    peer.hears_us
+        && peer.is_candidate(false)
+        && Score::of(peer.hash, vip.key) > than
+        && may_have(peer, vip, now)
+}
+
+/// Whether `peer` may have an address, as far as this node knows.
+fn may_have(peer: &Peer, vip: &Vip, now: Instant) -> bool {
+    let Wanted {
+        address,
+        candidates,
+        interfaces,
+        ..
+    } = &vip.wanted;
+    candidates.include(&peer.station.node)
+        && interfaces.may_admit(&peer.station.interface)
+        && !peer.released_lately(*address, now)
 }

@@ -6,6 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ipnet::IpNet;
+
 use super::{Standing, score::StationHash, told::Told, vip::RELEASED_FOR, watermark::Watermark};
 use crate::{
     Mac,
@@ -45,6 +47,8 @@ pub(super) struct Peer {
     pub(super) standing: Standing,
     pub(super) holds: BTreeSet<IpAddr>,
     pub(super) released: BTreeMap<IpAddr, Instant>,
+    /// On which of this station's subnets it was silent when it was its turn, and has claimed nothing since.
+    pub(super) silent_on: BTreeSet<IpNet>,
     pub(super) told_v4: Told<Ipv4Addr>,
     pub(super) told_v6: Told<Ipv6Addr>,
 }
@@ -174,6 +178,7 @@ impl Peers {
                 standing: Standing::Listening,
                 holds: BTreeSet::new(),
                 released: BTreeMap::new(),
+                silent_on: BTreeSet::new(),
                 told_v4: Told::default(),
                 told_v6: Told::default(),
             },

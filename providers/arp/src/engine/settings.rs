@@ -91,6 +91,16 @@ impl Candidates {
 // === impl Selection ===
 
 impl Selection {
+    /// Whether another node may announce on its interface `name`, as far as one can tell from here: which subnets it has
+    /// is not said.
+    #[must_use]
+    pub fn may_admit(&self, name: &str) -> bool {
+        match self {
+            Self::OnSubnet => true,
+            Self::Named(names) => names.contains(name),
+        }
+    }
+
     /// Whether `address` may be announced on `interface`.
     #[must_use]
     pub fn admits(&self, interface: &Interface, address: IpAddr) -> bool {

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use ipnet::IpNet;
+
 use super::{
-    StanceView, Wanted,
-    peers::PeerId,
+    Selection, StanceView, Wanted,
+    peers::{Peer, PeerId},
     score::{KeyHash, Score, StationHash},
 };
 use crate::{Interface, Mac, wire::hello::Station};
@@ -28,6 +30,8 @@ pub(super) struct Vip {
     pub(super) score: Score,
     /// Whether the interface is one on which it may be announced.
     pub(super) selected: bool,
+    /// The interface's subnet in which it is, where that is what decides.
+    pub(super) subnet: Option<IpNet>,
     /// Whether somebody was known to hold it for long enough to have probed for it: then nobody needs to again.
     pub(super) seen: bool,
     /// Since when somebody else holds it, as far as this station knows.
@@ -114,6 +118,7 @@ impl Vip {
             key,
             score: Score::of(station, key),
             selected: wanted.interfaces.admits(interface, wanted.address),
+            subnet: subnet(&wanted, interface),
             seen: wanted.seen_before,
             held_since: None,
             wanted,
@@ -138,8 +143,15 @@ impl Vip {
             self.silent.clear();
         }
         self.selected = wanted.interfaces.admits(interface, wanted.address);
+        self.subnet = subnet(&wanted, interface);
         self.seen |= wanted.seen_before;
         self.wanted = wanted;
+    }
+
+    /// Whether `peer` was silent when it was its turn to claim this address, or another one of its subnet.
+    pub(super) fn knows_silent(&self, id: PeerId, peer: &Peer) -> bool {
+        let on_subnet = |subnet: IpNet| peer.silent_on.contains(&subnet);
+        self.silent.contains(&id) || self.subnet.is_some_and(on_subnet)
     }
 
     /// Whether this station may have it, as far as the address goes.
@@ -183,6 +195,17 @@ impl Vip {
                 false
             }
         }
+    }
+}
+
+fn subnet(wanted: &Wanted, interface: &Interface) -> Option<IpNet> {
+    match wanted.interfaces {
+        Selection::Named(_) => None,
+        Selection::OnSubnet => interface
+            .addresses
+            .iter()
+            .find(|own| own.contains(&wanted.address))
+            .map(IpNet::trunc),
     }
 }
 

@@ -25,5 +25,6 @@ mod world;
 mod attacks;
 mod calm;
 mod schedule;
+mod stations;
 mod storm;
 mod strangers;

@@ -42,6 +42,7 @@ pub(crate) struct Node {
     pub(crate) skew: Duration,
     /// What it answers for, by its events.
     pub(crate) answering: BTreeSet<IpAddr>,
+    pub(crate) rebalance: Option<Duration>,
     /// How late it is run.
     pub(crate) lateness: Duration,
     /// When the engine wants to be run.
@@ -73,6 +74,7 @@ impl Node {
             draining: false,
             skew: Duration::ZERO,
             answering: BTreeSet::new(),
+            rebalance: None,
             lateness: Duration::ZERO,
             due: None,
             wake: None,
@@ -118,7 +120,7 @@ impl Node {
             started_wall: u64::try_from(wall.as_millis()).unwrap(),
             keys: keys(),
             interval: roadstead_arp::engine::DEFAULT_INTERVAL,
-            rebalance: None,
+            rebalance: self.rebalance,
             seed,
         });
         engine.set_interfaces(now, self.interfaces());

@@ -1,0 +1,311 @@
+//! Several interfaces of one node, several subnets on one segment, and addresses that move back slowly if a user wants it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use roadstead_arp::{
+    Interface, InterfaceIndex, Mac,
+    engine::{ClaimCause, Engine, Event, Selection, Settings, Transmit, Wanted},
+};
+
+use crate::{
+    net::Net,
+    node::keys,
+    scenario::{address, wanted},
+    world::World,
+};
+
+/// A node's interface on the one segment there is.
+type Port = (usize, InterfaceIndex);
+
+/// Engines with several interfaces each, on a segment without delays.
+struct Switch {
+    now: Instant,
+    engines: Vec<Engine>,
+    ports: BTreeMap<Port, Interface>,
+    events: Vec<(usize, Event)>,
+}
+
+fn interface(index: u32, name: &str, mac: u8, address: &str) -> Interface {
+    Interface {
+        index: InterfaceIndex(index),
+        name: name.into(),
+        mac: Mac([2, 0, 0, 0, 0, mac]),
+        mtu: 1500,
+        addresses: vec![address.parse().unwrap()],
+    }
+}
+
+// === impl Switch ===
+
+impl Switch {
+    fn new(nodes: &[&[Interface]]) -> Self {
+        let now = Instant::now();
+        let mut switch = Self {
+            now,
+            engines: Vec::new(),
+            ports: BTreeMap::new(),
+            events: Vec::new(),
+        };
+        for (node, interfaces) in nodes.iter().enumerate() {
+            switch.engines.push(Engine::new(Settings {
+                node: format!("node-{node}").into(),
+                incarnation: 1,
+                started: now,
+                started_wall: 0,
+                keys: keys(),
+                interval: Duration::from_millis(100),
+                rebalance: None,
+                seed: 1,
+            }));
+            switch.plug(node, interfaces);
+        }
+        switch
+    }
+
+    fn plug(&mut self, node: usize, interfaces: &[Interface]) {
+        self.ports.retain(|(owner, _), _| *owner != node);
+        for interface in interfaces {
+            self.ports
+                .insert((node, interface.index), interface.clone());
+        }
+        self.engines[node].set_interfaces(self.now, interfaces.to_vec());
+        self.settle();
+    }
+
+    fn want(&mut self, wanted: &Wanted) {
+        for engine in &mut self.engines {
+            engine.want(self.now, wanted.clone());
+        }
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        let mut more = true;
+        while std::mem::take(&mut more) {
+            for node in 0..self.engines.len() {
+                while let Some(transmit) = self.engines[node].poll_transmit() {
+                    more = true;
+                    self.carry(node, &transmit);
+                }
+                while let Some(event) = self.engines[node].poll_event() {
+                    self.events.push((node, event));
+                }
+            }
+        }
+    }
+
+    fn carry(&mut self, from: usize, transmit: &Transmit) {
+        let port = match transmit {
+            Transmit::Frame { interface, .. } | Transmit::Hello { interface, .. } => {
+                (from, *interface)
+            }
+            Transmit::Join { .. } | Transmit::Leave { .. } => return,
+        };
+        let others: Vec<Port> = self
+            .ports
+            .keys()
+            .copied()
+            .filter(|to| *to != port)
+            .collect();
+        for (node, index) in others {
+            let engine = &mut self.engines[node];
+            let _ignored = match transmit {
+                Transmit::Frame { frame, .. } => engine.handle_frame(self.now, index, frame),
+                Transmit::Hello { payload, .. } => {
+                    engine.handle_hello(self.now, index, 255, payload)
+                }
+                Transmit::Join { .. } | Transmit::Leave { .. } => Ok(()),
+            };
+        }
+    }
+
+    fn run_for(&mut self, length: Duration) {
+        let end = self.now + length;
+        loop {
+            let next = (0..self.engines.len())
+                .filter_map(|node| Some((self.engines[node].poll_timeout()?, node)))
+                .min();
+            match next {
+                Some((due, node)) if due <= end => {
+                    self.now = self.now.max(due);
+                    self.engines[node].handle_timeout(self.now);
+                    self.settle();
+                }
+                _ => break,
+            }
+        }
+        self.now = end;
+    }
+
+    /// Which interfaces answer for `address`.
+    fn answering(&self, address: IpAddr) -> Vec<Port> {
+        let mut answering = BTreeSet::new();
+        for (node, event) in &self.events {
+            match event {
+                Event::Claimed {
+                    address: of,
+                    interface,
+                    ..
+                } if *of == address => {
+                    answering.insert((*node, *interface));
+                }
+                Event::LetGo {
+                    address: of,
+                    interface,
+                    ..
+                } if *of == address => {
+                    answering.remove(&(*node, *interface));
+                }
+                _ => {}
+            }
+        }
+        answering.into_iter().collect()
+    }
+}
+
+#[test]
+fn of_two_interfaces_of_a_node_on_one_segment_one_answers_and_the_other_follows_it() {
+    let eth0 = interface(2, "eth0", 1, "192.0.2.1/16");
+    let eth1 = interface(3, "eth1", 2, "192.0.2.2/16");
+    let mut switch = Switch::new(&[&[eth0.clone(), eth1.clone()]]);
+    switch.run_for(Duration::from_secs(2));
+    switch.want(&wanted(0));
+    switch.run_for(Duration::from_secs(2));
+    let [(0, first)] = switch.answering(address(0))[..] else {
+        panic!("{:?}", switch.answering(address(0)));
+    };
+    let conflict = |event: &Event| matches!(event, Event::Conflict { .. });
+    assert!(!switch.events.iter().any(|(_, event)| conflict(event)));
+
+    let other = if first == eth0.index { eth1 } else { eth0 };
+    let before = switch.now;
+    switch.plug(0, std::slice::from_ref(&other));
+    assert_eq!(switch.answering(address(0)), [(0, other.index)]);
+    assert_eq!(
+        switch.now, before,
+        "it need not wait until the first is silent"
+    );
+}
+
+#[test]
+fn a_station_on_another_subnet_of_the_segment_is_never_chosen_and_delays_the_others_once() {
+    let stations: Vec<[Interface; 1]> = (0..4)
+        .map(|n| {
+            let subnet = if n < 2 { 0 } else { 5 };
+            let own = format!("192.{subnet}.9.{}/16", n + 1);
+            [interface(2, "eth0", u8::try_from(n).unwrap(), &own)]
+        })
+        .collect();
+    let nodes: Vec<&[Interface]> = stations.iter().map(|one| &one[..]).collect();
+    let mut switch = Switch::new(&nodes);
+    switch.run_for(Duration::from_secs(3));
+    for n in (0..40).step_by(2) {
+        switch.want(&wanted(n));
+    }
+    switch.run_for(Duration::from_secs(5));
+    for n in (0..40).step_by(2) {
+        let [(node, _)] = switch.answering(address(n))[..] else {
+            panic!("{:?}", switch.answering(address(n)));
+        };
+        assert!(node < 2);
+    }
+    // The second time it is known who was silent.
+    let gone = 0;
+    switch.plug(gone, &[]);
+    switch.run_for(Duration::from_millis(450));
+    for n in (0..40).step_by(2) {
+        assert_eq!(switch.answering(address(n)), [(1, InterfaceIndex(2))]);
+    }
+}
+
+#[test]
+fn where_a_pool_names_interfaces_only_those_announce() {
+    let eth0 = interface(2, "eth0", 1, "192.0.2.1/16");
+    let eth1 = interface(3, "eth1", 2, "192.0.2.2/16");
+    let mut switch = Switch::new(&[&[eth0, eth1]]);
+    switch.run_for(Duration::from_secs(2));
+    for n in (0..20).step_by(2) {
+        let names: BTreeSet<Arc<str>> = ["eth1".into()].into();
+        switch.want(&Wanted {
+            interfaces: Selection::Named(Arc::new(names)),
+            ..wanted(n)
+        });
+    }
+    switch.run_for(Duration::from_secs(3));
+    for n in (0..20).step_by(2) {
+        assert_eq!(switch.answering(address(n)), [(0, InterfaceIndex(3))]);
+    }
+}
+
+#[test]
+fn with_rebalancing_addresses_return_one_by_one_without_a_gap() {
+    let mut world = World::new(3, 3, Net::calm(3));
+    for node in &mut world.nodes {
+        node.rebalance = Some(Duration::from_secs(2));
+        for n in 0..60 {
+            node.knows.insert(address(n), wanted(n));
+        }
+    }
+    world.start(0);
+    world.run_for(Duration::from_secs(4));
+    world.start(1);
+    world.start(2);
+    world.run_for(Duration::from_secs(3));
+    world.forget(false);
+    world.run_for(Duration::from_mins(2));
+    let holds: Vec<usize> = world
+        .nodes
+        .iter()
+        .map(|node| node.answering.len())
+        .collect();
+    assert!(holds.iter().all(|holds| *holds >= 10), "{holds:?}");
+    assert_eq!(world.watch.nobody(), Duration::ZERO);
+    assert!(world.watch.several() <= Duration::from_millis(5));
+    let before = world.watch.moves.len();
+    world.run_for(Duration::from_mins(1));
+    assert_eq!(world.watch.moves.len(), before, "and then they stay");
+    world.check_quiet(true);
+}
+
+#[test]
+fn a_claim_says_why() {
+    let mut world = World::new(5, 2, Net::calm(2));
+    for node in &mut world.nodes {
+        node.knows.insert(address(0), wanted(0));
+    }
+    world.start(0);
+    world.run_for(Duration::from_secs(3));
+    world.start(1);
+    world.run_for(Duration::from_secs(3));
+    world.kill(0);
+    world.run_for(Duration::from_secs(1));
+    world.start(0);
+    world.run_for(Duration::from_secs(3));
+    world.with(1, Engine::drain);
+    world.run_for(Duration::from_secs(1));
+    let station = |n: usize| roadstead_arp::wire::hello::Station {
+        node: format!("node-{n}").into(),
+        interface: "eth0".into(),
+    };
+    let causes: Vec<(usize, ClaimCause)> = world
+        .history
+        .iter()
+        .filter_map(|(_, place, event)| match event {
+            Event::Claimed { cause, .. } => Some((*place, cause.clone())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        causes,
+        [
+            (0, ClaimCause::First),
+            (1, ClaimCause::Failover { from: station(0) }),
+            (0, ClaimCause::Handover { from: station(1) }),
+        ]
+    );
+}
