@@ -9,11 +9,10 @@ use std::{
 use anyhow::Context as _;
 use kube::Client;
 use roadstead_arp::{
-    engine,
+    NAME, engine,
     net::{self, LinkSelection},
     wire::hello::Keys,
 };
-use roadstead_core::ProviderName;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
 use super::{
@@ -35,9 +34,6 @@ use crate::{
     run::{on_signals, usage},
     service::class::Classes,
 };
-
-/// The provider whose addresses are announced.
-pub const ARP: ProviderName = ProviderName::new("arp");
 
 /// How long events may take to be written at shutdown.
 const EVENT_GRACE: Duration = Duration::from_secs(1);
@@ -116,11 +112,15 @@ fn classes(args: &AnnounceArgs) -> Result<Classes, crate::service::class::ClassE
     let ours: Vec<_> = args
         .classes
         .iter()
-        .filter(|mapping| mapping.provider == ARP.as_str())
+        .filter(|mapping| mapping.provider == NAME.as_str())
         .cloned()
         .collect();
     let default = args.default_provider.as_deref();
-    Classes::new(&[ARP], &ours, default.filter(|name| *name == ARP.as_str()))
+    Classes::new(
+        &[NAME],
+        &ours,
+        default.filter(|name| *name == NAME.as_str()),
+    )
 }
 
 fn keys(args: &AnnounceArgs) -> anyhow::Result<Keys> {

@@ -61,10 +61,13 @@ impl Seen {
             ];
             told.iter().any(|reason| reason.as_str() == written.reason)
         });
-        if !ours && healthy.is_none() {
+        let spec = service.spec.as_ref();
+        // A class never changes as long as there is one: what is said of another class is said by its own announcers.
+        let type_ = spec.and_then(|spec| spec.type_.as_deref());
+        let left_over = healthy.is_some() && type_ != Some("LoadBalancer");
+        if !ours && !left_over {
             return None;
         }
-        let spec = service.spec.as_ref();
         let policy = spec.and_then(|spec| spec.external_traffic_policy.as_deref());
         let ip = |address: Address| match address.host {
             Host::Ip(address) => Some(address),
@@ -195,6 +198,8 @@ mod tests {
         let gone = service("", healthy).replace("LoadBalancer,", "ClusterIP,");
         let seen_of = seen(&gone).unwrap();
         assert!(!seen_of.ours && seen_of.healthy.is_some());
+        let other_class = service("", healthy).replace("roadstead.dev/arp", "example.com/lb");
+        assert_eq!(seen(&other_class), None, "others announce it");
         let others = gone.replace("Announced", "Healthy");
         assert_eq!(seen(&others), None, "that was never ours");
     }
