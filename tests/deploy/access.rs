@@ -1,19 +1,13 @@
 //! Are the chart's rights enough, and none too many? The controller goes through its life as the service account of the
 //! chart, and the audit log tells which rights it used.
 
-use std::{
-    collections::BTreeSet,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use roadstead_testbed::{
-    Audit, ControlPlane, Request, Roadstead, add_node, addresses, events_of, eventually,
+    ControlPlane, Request, Roadstead, add_node, addresses, events_of, eventually,
     k8s_openapi::api::{
-        authentication::v1::{TokenRequest, TokenRequestSpec},
-        authorization::v1::SubjectAccessReview,
-        core::v1::{Pod, Service, ServiceAccount},
+        core::v1::{Pod, Service},
         discovery::v1::EndpointSlice,
     },
     kube::{
@@ -25,9 +19,8 @@ use roadstead_testbed::{
 use serde_json::{Value, json};
 
 use super::{
-    admission::apply,
-    chart::{self, Release, kind, name},
-    grants::{self, Grant},
+    chart::{Part, Release},
+    identity::Identity,
 };
 
 /// The condition that pods wait for.
@@ -44,14 +37,6 @@ struct Life<'a> {
     team: String,
     /// Annotations of the Service.
     annotations: Vec<(&'a str, &'a str)>,
-}
-
-/// What the chart gives a controller.
-struct Identity {
-    user: String,
-    kubeconfig: PathBuf,
-    args: Vec<String>,
-    grants: Vec<Grant>,
 }
 
 #[tokio::test]
@@ -94,107 +79,10 @@ async fn the_chart_grants_exactly_what_the_controller_uses() -> Result<()> {
 
 impl Life<'_> {
     async fn live(&self) -> Result<()> {
-        let identity = self.arrive().await?;
+        let identity =
+            Identity::arrive(self.control_plane, &self.release, Part::Controller).await?;
         let acted = self.act(&identity).await;
-        let requests = self.requests(&identity.user)?;
-        // What was refused explains why anything else went wrong.
-        let denied: BTreeSet<String> = requests
-            .iter()
-            .filter(|request| request.code == 403 || request.decision == "forbid")
-            .map(|request| {
-                format!(
-                    "{} {} in {:?}",
-                    request.verb,
-                    request.path(),
-                    request.namespace
-                )
-            })
-            .collect();
-        ensure!(denied.is_empty(), "the chart grants too little: {denied:?}");
-        acted?;
-        let unused: Vec<String> = identity
-            .grants
-            .iter()
-            .filter(|grant| !requests.iter().any(|request| grant.covers(request)))
-            .map(ToString::to_string)
-            .collect();
-        ensure!(
-            unused.is_empty(),
-            "the chart grants what nobody used: {unused:?}"
-        );
-        Ok(())
-    }
-
-    /// What `user` has asked the API server for.
-    fn requests(&self, user: &str) -> Result<Vec<Request>> {
-        let log = self.control_plane.audit_log();
-        let audit = Audit::read(log.context("reading the audit log of a given cluster")?)?;
-        Ok(audit.requests_of(user).cloned().collect())
-    }
-
-    /// Applies what the chart has to say about rights, and waits until they are in force.
-    async fn arrive(&self) -> Result<Identity> {
-        let objects = self.release.objects().await?;
-        let rights = |kind: &str| kind == "ServiceAccount" || kind.contains("Role");
-        for object in objects.iter().filter(|object| rights(kind(object))) {
-            apply(&self.admin, object, PatchParams::apply("helm")).await?;
-        }
-        let account = objects
-            .iter()
-            .find(|object| kind(object) == "ServiceAccount")
-            .map(|object| name(object).0)
-            .context("finding the ServiceAccount")?;
-        let user = format!("system:serviceaccount:{}:{account}", self.release.namespace);
-        let grants = grants::of(&objects)?;
-        ensure!(!grants.is_empty(), "the chart grants nothing at all");
-        for grant in &grants {
-            self.in_force(grant, &user).await?;
-        }
-        let mut args = chart::args(&objects)?;
-        // `Roadstead` says these itself.
-        args.retain(|arg| arg != "controller" && !arg.starts_with("--admin-address"));
-        args.push(format!("--lease-namespace={}", self.release.namespace));
-        Ok(Identity {
-            kubeconfig: self.kubeconfig(account).await?,
-            user,
-            args,
-            grants,
-        })
-    }
-
-    async fn in_force(&self, grant: &Grant, user: &str) -> Result<()> {
-        let reviews = Api::<SubjectAccessReview>::all(self.admin.clone());
-        let review = grant.review(user);
-        poll_until(&format!("the right to {grant}"), WITHIN, async || {
-            let answer = reviews.create(&PostParams::default(), &review).await.ok()?;
-            answer.status.filter(|status| status.allowed)
-        })
-        .await
-        .map(drop)
-    }
-
-    /// A kubeconfig with a token of the account, as its pod would get one.
-    async fn kubeconfig(&self, account: &str) -> Result<PathBuf> {
-        let accounts =
-            Api::<ServiceAccount>::namespaced(self.admin.clone(), &self.release.namespace);
-        let wanted = TokenRequest {
-            spec: TokenRequestSpec::default(),
-            ..TokenRequest::default()
-        };
-        let token = accounts
-            .create_token_request(account, &PostParams::default(), &wanted)
-            .await
-            .context("asking for a token")?;
-        let token = token.status.context("reading the token")?.token;
-        let admin = std::fs::read_to_string(self.control_plane.kubeconfig())?;
-        let mut config: Value = serde_yaml::from_str(&admin)?;
-        for user in config["users"].as_array_mut().into_iter().flatten() {
-            user["user"] = json!({ "token": token });
-        }
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("kubeconfig-{}", self.release.namespace));
-        std::fs::write(&path, serde_yaml::to_string(&config)?)?;
-        Ok(path)
+        identity.check(self.control_plane, acted)
     }
 
     /// A pod's readiness gate opens when it is a target.
@@ -258,7 +146,7 @@ impl Life<'_> {
 
         let second = start(identity, "second").await?;
         poll_until("a watch of the Lease", WITHIN, async || {
-            let requests = self.requests(&identity.user).ok()?;
+            let requests = identity.requests(self.control_plane).ok()?;
             let watches =
                 |request: &Request| request.verb == "watch" && request.resource == "leases";
             requests.iter().any(watches).then_some(())
@@ -309,9 +197,12 @@ fn waiting_pod() -> (Value, Value, Value) {
 }
 
 async fn start(identity: &Identity, name: &str) -> Result<Roadstead> {
-    let name = format!("--identity={name}");
-    let mut args: Vec<&str> = identity.args.iter().map(String::as_str).collect();
-    args.push(&name);
+    let mut args = identity.args.clone();
+    // `Roadstead` says these itself.
+    args.retain(|arg| arg != "controller" && !arg.starts_with("--admin-address"));
+    args.push(format!("--lease-namespace={}", identity.namespace));
+    args.push(format!("--identity={name}"));
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let binary = Path::new(env!("CARGO_BIN_EXE_roadstead"));
     let roadstead = Roadstead::start(binary, &identity.kubeconfig, &args)?;
     roadstead.ready(WITHIN).await?;

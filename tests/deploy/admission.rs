@@ -14,7 +14,7 @@ use roadstead_testbed::{
 };
 use serde_json::{Value, json};
 
-use super::chart::{self, Release, kind, name};
+use super::chart::{self, Part, Release, kind, name};
 
 /// The group of the Prometheus operator, whose CRDs no control plane has by itself.
 const OPERATOR: &str = "monitoring.coreos.com";
@@ -71,6 +71,15 @@ fn all_options(watch_namespace: &str) -> Value {
             "metricsService": { "enabled": true },
             "serviceMonitor": { "enabled": true, "labels": { "release": "prometheus" } },
             "networkPolicy": { "enabled": true, "from": [peer], "cidrs": ["10.0.0.0/8", "2001:db8::/32"] },
+        },
+        "announcer": {
+            "extraArgs": ["--log=debug"],
+            "extraEnv": [{ "name": "TZ", "value": "UTC" }],
+            "serviceAccount": { "annotations": { "example.com/role": "roadstead" } },
+            "podAnnotations": { "example.com/note": "yes" },
+            "podLabels": { "team": "platform" },
+            "affinity": { "nodeAffinity": {} },
+            "podMonitor": { "enabled": true, "labels": { "release": "prometheus" } },
         },
         "aws": { "region": "eu-central-1", "roleArn": "arn:aws:iam::123456789012:role/roadstead" },
     })
@@ -142,8 +151,10 @@ async fn its_pods_are_welcome_where_security_is_restricted() -> Result<()> {
             api_version: "v1".to_owned(),
             kind: "Pod".to_owned(),
         }),
-        metadata: serde_json::from_value(chart::pod(&objects)?["metadata"].clone())?,
-        data: json!({ "spec": chart::pod(&objects)?["spec"] }),
+        metadata: serde_json::from_value(
+            chart::pod(&objects, Part::Controller)?["metadata"].clone(),
+        )?,
+        data: json!({ "spec": chart::pod(&objects, Part::Controller)?["spec"] }),
     };
     pod.metadata.name = Some("controller".to_owned());
     pod.metadata.namespace = Some(restricted);

@@ -91,16 +91,47 @@ pub(crate) fn name(object: &DynamicObject) -> (&str, Option<&str>) {
     )
 }
 
-/// The pod's template of the Deployment among `objects`.
-pub(crate) fn pod(objects: &[DynamicObject]) -> Result<&Value> {
-    let deployment = objects.iter().find(|object| kind(object) == "Deployment");
-    Ok(&deployment.context("finding the Deployment")?.data["spec"]["template"])
+/// A part of Roadstead that runs in pods.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Controller,
+    Announcer,
 }
 
-/// The arguments of the container of the Deployment among `objects`.
-pub(crate) fn args(objects: &[DynamicObject]) -> Result<Vec<String>> {
-    let args = &pod(objects)?["spec"]["containers"][0]["args"];
+/// The pod's template of a part among `objects`.
+pub(crate) fn pod(objects: &[DynamicObject], part: Part) -> Result<&Value> {
+    let wanted = part.kind();
+    let workload = objects.iter().find(|object| kind(object) == wanted);
+    let workload = workload.with_context(|| format!("finding the {wanted}"))?;
+    Ok(&workload.data["spec"]["template"])
+}
+
+/// The arguments of a part's container among `objects`.
+pub(crate) fn args(objects: &[DynamicObject], part: Part) -> Result<Vec<String>> {
+    let args = &pod(objects, part)?["spec"]["containers"][0]["args"];
     serde_json::from_value(args.clone()).context("reading the container's arguments")
+}
+
+// === impl Part ===
+
+impl Part {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Controller, Self::Announcer];
+
+    /// The command that it runs, and the name of its container.
+    pub(crate) fn command(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Controller => ("controller", "controller"),
+            Self::Announcer => ("announce", "announcer"),
+        }
+    }
+
+    fn kind(self) -> &'static str {
+        match self {
+            Self::Controller => "Deployment",
+            Self::Announcer => "DaemonSet",
+        }
+    }
 }
 
 // === impl Release ===

@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use roadstead::{
+    announcer::metrics::Readings,
     metrics::Metrics,
     service::{intent::Traits, request::request},
 };
@@ -27,6 +28,7 @@ async fn touched() -> Result<Metrics> {
     metrics.load_balancers([((NAME, "Programmed".to_owned()), 1)]);
     metrics.orphans(NAME, 0);
     metrics.orphan_released(NAME);
+    metrics.add(|registry| registry.register_collector(Box::new(Readings::default())));
     let aws = AwsMetrics::default();
     metrics.add(|registry| aws.register(registry));
     aws.measure_each_once();
@@ -92,7 +94,12 @@ fn leaves(value: &Value, path: &str, found: &mut Vec<String>) {
 }
 
 /// Values whose inside is Kubernetes' business.
-const FREE: [&str; 2] = ["controller.resources", "controller.nodeSelector"];
+const FREE: [&str; 4] = [
+    "controller.resources",
+    "controller.nodeSelector",
+    "announcer.resources",
+    "announcer.nodeSelector",
+];
 
 #[tokio::test]
 async fn the_dashboard_and_the_alerts_ask_for_metrics_that_exist() -> Result<()> {

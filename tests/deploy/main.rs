@@ -7,8 +7,14 @@
 
 mod access;
 mod admission;
+mod announcer;
+#[path = "../support/announcing.rs"]
+mod announcing;
 mod chart;
 mod crd;
 mod documents;
 mod grants;
+mod identity;
 mod rendering;
+#[path = "../support/mod.rs"]
+mod support;

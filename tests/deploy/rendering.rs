@@ -7,15 +7,16 @@ use clap::{Arg, CommandFactory as _, Parser as _};
 use roadstead::args::Cli;
 use serde_json::{Value, json};
 
-use super::chart::{self, MANIFESTS, Release, kind};
+use super::chart::{self, MANIFESTS, Part, Release, kind};
 
 /// Flags without a value of the chart, and why.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     ("help", "no setting"),
     ("kubeconfig", "a pod has an account of its own"),
     ("context", "a pod has an account of its own"),
     ("identity", "the pod's name"),
     ("lease-namespace", "the pod's namespace"),
+    ("node-name", "the pod's node"),
     (
         "mock-state",
         "a folder would have to follow the leader; a mock in a pod finds its addresses in the Services",
@@ -34,6 +35,7 @@ fn all_flags() -> Value {
             "defaultProvider": "mock",
             "watchNamespace": "team-a",
         },
+        "announcer": { "interfaces": ["bond*", "-eth1"], "rebalance": "10m" },
         "arp": { "pools": ["192.0.2.0/24", "2001:db8::1-2001:db8::ff"] },
         "aws": {
             "vpcId": "vpc-0123456789abcdef0",
@@ -50,15 +52,16 @@ fn all_flags() -> Value {
     })
 }
 
-/// The flags of `roadstead controller`, by their long names.
-fn flags() -> Result<BTreeMap<String, Arg>> {
+/// The flags of a part's command, by their long names.
+fn flags(part: Part) -> Result<BTreeMap<String, Arg>> {
     let mut command = Cli::command();
     command.build();
-    let controller = command
-        .find_subcommand("controller")
-        .context("finding the command controller")?;
+    let (name, _) = part.command();
+    let command = command
+        .find_subcommand(name)
+        .with_context(|| format!("finding the command {name}"))?;
     let named = |arg: &Arg| Some((arg.get_long()?.to_owned(), arg.clone()));
-    Ok(controller.get_arguments().filter_map(named).collect())
+    Ok(command.get_arguments().filter_map(named).collect())
 }
 
 /// `--name=value` as name and value.
@@ -76,6 +79,12 @@ fn all_providers() -> Release {
 
 /// What stands before a rendered manifest.
 fn head(provider: &str) -> String {
+    // Announcers are on the network of their nodes.
+    let security = if provider == "arp" {
+        "privileged"
+    } else {
+        "restricted"
+    };
     format!(
         "\
 # Roadstead with the {provider} provider, for `kubectl apply -f`. Rendered from the chart with {provider}-values.yaml beside this
@@ -85,7 +94,7 @@ kind: Namespace
 metadata:
   name: roadstead-system
   labels:
-    pod-security.kubernetes.io/enforce: restricted
+    pod-security.kubernetes.io/enforce: {security}
 "
     )
 }
@@ -158,6 +167,21 @@ async fn the_chart_lints_and_every_value_is_checked() -> Result<()> {
             "controller.serviceAccount.name must name one",
         ),
         (json!({ "arp": { "pools": ["192.0.2.1"] } }), "/arp/pools"),
+        (
+            json!({ "announcer": { "interfaces": ["eth0,eth1"] } }),
+            "/announcer/interfaces",
+        ),
+        (
+            json!({ "announcer": { "forwardingCheck": "127.0.0.1:10256" } }),
+            "/announcer/forwardingCheck",
+        ),
+        (
+            json!({
+                "controller": { "providers": ["arp"] },
+                "announcer": { "serviceAccount": { "create": false } },
+            }),
+            "announcer.serviceAccount.name must name one",
+        ),
         (json!({ "aws": { "vpcId": "10.0.0.0/16" } }), "/aws/vpcId"),
         (
             json!({ "aws": { "defaultTags": { "a": "b,c=d" } } }),
@@ -192,69 +216,144 @@ async fn the_chart_lints_and_every_value_is_checked() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_flag_of_the_controller_has_a_value() -> Result<()> {
+async fn every_flag_has_a_value() -> Result<()> {
     let release = Release {
         values: all_flags(),
         ..Release::plain()
     };
-    let args = chart::args(&release.objects().await?)?;
-    let set: BTreeSet<&str> = args
-        .iter()
-        .filter_map(|arg| split(arg))
-        .map(|(name, _)| name)
-        .collect();
-    for (name, arg) in flags()? {
-        let elsewhere = ELSEWHERE.iter().any(|(flag, _)| *flag == name);
-        assert!(
-            set.contains(&*name) != elsewhere,
-            "--{name} ({}) needs a value of the chart, or a reason to have none, and not both",
-            arg.get_help().map(ToString::to_string).unwrap_or_default(),
-        );
+    let objects = release.objects().await?;
+    for part in Part::ALL {
+        let args = chart::args(&objects, part)?;
+        let set: BTreeSet<&str> = args
+            .iter()
+            .filter_map(|arg| split(arg))
+            .map(|(name, _)| name)
+            .collect();
+        for (name, arg) in flags(part)? {
+            let elsewhere = ELSEWHERE.iter().any(|(flag, _)| *flag == name);
+            assert!(
+                set.contains(&*name) != elsewhere,
+                "--{name} ({}) needs a value of the chart, or a reason to have none, and not both",
+                arg.get_help().map(ToString::to_string).unwrap_or_default(),
+            );
+        }
+        let node = (part == Part::Announcer).then(|| "--node-name=node-1".to_owned());
+        Cli::try_parse_from(
+            std::iter::once("roadstead".to_owned())
+                .chain(args)
+                .chain(node),
+        )?;
     }
-    Cli::try_parse_from(std::iter::once("roadstead".to_owned()).chain(args))?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_default_of_the_chart_is_the_default_of_the_flag() -> Result<()> {
-    let args = chart::args(&all_providers().objects().await?)?;
-    let flags = flags()?;
-    let mut compared = 0;
-    for (name, value) in args.iter().filter_map(|arg| split(arg)) {
-        let flag = flags
-            .get(name)
-            .with_context(|| format!("finding the flag --{name}"))?;
-        if let [default] = flag.get_default_values() {
-            let differs = OTHER_DEFAULTS.iter().any(|(flag, _)| *flag == name);
-            assert_eq!(default.to_str() != Some(value), differs, "--{name}={value}");
-            compared += 1;
+    let objects = all_providers().objects().await?;
+    for (part, least) in Part::ALL.into_iter().zip([10, 3]) {
+        let args = chart::args(&objects, part)?;
+        let flags = flags(part)?;
+        let mut compared = 0;
+        for (name, value) in args.iter().filter_map(|arg| split(arg)) {
+            let flag = flags
+                .get(name)
+                .with_context(|| format!("finding the flag --{name}"))?;
+            if let [default] = flag.get_default_values() {
+                let differs = OTHER_DEFAULTS.iter().any(|(flag, _)| *flag == name);
+                assert_eq!(default.to_str() != Some(value), differs, "--{name}={value}");
+                compared += 1;
+            }
         }
+        assert!(
+            compared > least,
+            "the flags carry no defaults any more: {args:?}"
+        );
     }
-    assert!(
-        compared > 10,
-        "the flags carry no defaults any more: {args:?}"
-    );
     Ok(())
 }
 
 #[tokio::test]
 async fn only_what_the_pod_alone_knows_comes_from_its_environment() -> Result<()> {
     let objects = all_providers().objects().await?;
-    let envs: BTreeSet<String> = flags()?
-        .values()
-        .filter_map(|arg| arg.get_env()?.to_str().map(str::to_owned))
-        .collect();
-    let variables = &chart::pod(&objects)?["spec"]["containers"][0]["env"];
-    let variables = variables.as_array().context("reading the variables")?;
-    for variable in variables {
-        let name = variable["name"].as_str().unwrap_or_default();
-        assert!(envs.contains(name), "{name} is no flag's variable");
-        assert!(
-            variable["valueFrom"]["fieldRef"].is_object(),
-            "{name} is no fact of the pod"
-        );
+    for (part, count) in Part::ALL.into_iter().zip([2, 1]) {
+        let envs: BTreeSet<String> = flags(part)?
+            .values()
+            .filter_map(|arg| arg.get_env()?.to_str().map(str::to_owned))
+            .collect();
+        let container = &chart::pod(&objects, part)?["spec"]["containers"][0];
+        assert_eq!(container["name"], part.command().1);
+        let variables = container["env"].as_array();
+        let variables = variables.context("reading the variables")?;
+        for variable in variables {
+            let name = variable["name"].as_str().unwrap_or_default();
+            assert!(envs.contains(name), "{name} is no flag's variable");
+            assert!(
+                variable["valueFrom"]["fieldRef"].is_object(),
+                "{name} is no fact of the pod"
+            );
+        }
+        assert_eq!(variables.len(), count);
     }
-    assert_eq!(variables.len(), 2);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_announcer_may_open_packet_sockets_and_nothing_else() -> Result<()> {
+    let objects = all_providers().objects().await?;
+    let spec = &chart::pod(&objects, Part::Announcer)?["spec"];
+    let security = &spec["containers"][0]["securityContext"];
+    assert_eq!(
+        security["capabilities"],
+        json!({ "drop": ["ALL"], "add": ["NET_RAW"] })
+    );
+    assert_eq!(security["allowPrivilegeEscalation"], false);
+    assert_eq!(security["readOnlyRootFilesystem"], true);
+    assert_eq!(spec["hostNetwork"], true);
+    assert_eq!(spec["tolerations"], json!([{ "operator": "Exists" }]));
+    Ok(())
+}
+
+#[tokio::test]
+async fn announcers_run_where_the_arp_provider_does_with_a_key_that_is_not_in_the_chart()
+-> Result<()> {
+    let release = |values| Release {
+        values,
+        ..Release::plain()
+    };
+    let mut keys = BTreeSet::new();
+    for (providers, enabled, secret, there) in [
+        (json!(["mock"]), true, "", false),
+        (json!(["arp"]), false, "", false),
+        (json!(["arp"]), true, "mine", false),
+        (json!(["arp"]), true, "", true),
+        (json!(["arp"]), true, "", true),
+    ] {
+        let values = json!({
+            "controller": { "providers": providers },
+            "announcer": { "enabled": enabled, "keySecret": secret },
+        });
+        let objects = release(values.clone()).objects().await?;
+        let announces = enabled && providers != json!(["mock"]);
+        let pod = chart::pod(&objects, Part::Announcer);
+        assert_eq!(pod.is_ok(), announces, "{values}");
+        let made = objects.iter().find(|object| kind(object) == "Secret");
+        assert_eq!(made.is_some(), there, "{values}");
+        if let Some(made) = made {
+            let annotations = made.metadata.annotations.clone().unwrap_or_default();
+            assert_eq!(annotations["helm.sh/resource-policy"], "keep");
+            keys.insert(made.data["data"]["key"].to_string());
+        }
+        if let Ok(pod) = pod {
+            let named = pod["spec"]["volumes"][0]["secret"]["secretName"].as_str();
+            let expected = if secret.is_empty() {
+                "roadstead-announcer-key"
+            } else {
+                secret
+            };
+            assert_eq!(named, Some(expected));
+        }
+    }
+    assert_eq!(keys.len(), 2, "every release has a key of its own");
     Ok(())
 }
 
@@ -284,7 +383,7 @@ async fn region_and_role_are_said_where_aws_looks_for_them() -> Result<()> {
         let arn = annotations.get("eks.amazonaws.com/role-arn");
         assert_eq!(arn.is_some_and(|arn| arn == role), said, "{annotations:?}");
         assert_eq!(annotations["example.com/team"], "platform");
-        let variables = &chart::pod(&objects)?["spec"]["containers"][0]["env"];
+        let variables = &chart::pod(&objects, Part::Controller)?["spec"]["containers"][0]["env"];
         let region = json!({ "name": "AWS_REGION", "value": "eu-central-1" });
         let variables = variables.as_array().context("reading the variables")?;
         assert_eq!(variables.contains(&region), said, "{variables:?}");
@@ -300,7 +399,7 @@ async fn a_pod_has_more_time_to_end_than_its_provider_calls() -> Result<()> {
             ..Release::plain()
         };
         let objects = release.objects().await?;
-        let spec = &chart::pod(&objects)?["spec"];
+        let spec = &chart::pod(&objects, Part::Controller)?["spec"];
         assert_eq!(spec["terminationGracePeriodSeconds"], seconds, "{grace}");
     }
     Ok(())

@@ -1,4 +1,9 @@
 //! An announcer inside the test, over a real API server, on segments that the test plays.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "every test binary takes what it needs, and what fails here fails the test"
+)]
 
 use std::{
     collections::BTreeMap,

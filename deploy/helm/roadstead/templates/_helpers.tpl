@@ -180,3 +180,66 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 - {{ . | quote }}
 {{- end }}
 {{- end -}}
+
+{{/* Whether addresses are announced from the nodes. */}}
+{{- define "roadstead.announces" -}}
+{{- if and (has "arp" .Values.controller.providers) .Values.announcer.enabled -}}true{{- end -}}
+{{- end -}}
+
+{{/* The labels that select the announcer's pods; they can never change. */}}
+{{- define "roadstead.announcer.selector" -}}
+app.kubernetes.io/name: {{ default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: announcer
+{{- end -}}
+
+{{/* The labels of every object of the announcer. */}}
+{{- define "roadstead.announcer.labels" -}}
+{{ include "roadstead.announcer.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+{{- end -}}
+
+{{- define "roadstead.announcer.name" -}}
+{{ include "roadstead.fullname" . }}-announcer
+{{- end -}}
+
+{{- define "roadstead.announcer.serviceAccount" -}}
+{{- default (include "roadstead.announcer.name" .) .Values.announcer.serviceAccount.name -}}
+{{- end -}}
+
+{{/* The Secret with the key that announcers sign with. */}}
+{{- define "roadstead.announcer.keySecret" -}}
+{{- default (printf "%s-key" (include "roadstead.announcer.name" .)) .Values.announcer.keySecret -}}
+{{- end -}}
+
+{{/* The announcer's command line; every value that stands for a flag is here. */}}
+{{- define "roadstead.announcer.args" -}}
+- announce
+- {{ printf "--log=%s" .Values.log | quote }}
+- {{ printf "--log-format=%s" .Values.logFormat | quote }}
+- "--hello-key-file=/etc/roadstead/hello/key"
+{{- range .Values.controller.classes }}
+- {{ printf "--class=%s" . | quote }}
+{{- end }}
+{{- with .Values.controller.defaultProvider }}
+- {{ printf "--default-provider=%s" . | quote }}
+{{- end }}
+{{- range .Values.arp.pools }}
+- {{ printf "--arp-pool=%s" . | quote }}
+{{- end }}
+{{- with .Values.announcer }}
+- {{ printf "--hello-interval=%s" .helloInterval | quote }}
+{{- range .interfaces }}
+- {{ printf "--interfaces=%s" . | quote }}
+{{- end }}
+- {{ printf "--forwarding-check=%s" .forwardingCheck | quote }}
+- {{ printf "--heed-exclude-label=%t" .heedExcludeLabel | quote }}
+{{- with .rebalance }}
+- {{ printf "--rebalance=%s" . | quote }}
+{{- end }}
+- {{ printf "--admin-address=%s" .adminAddress | quote }}
+{{- range .extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- end -}}
