@@ -29,7 +29,9 @@ use super::{
     inbox::Inbox,
     pods::Pods,
     slices::Slices,
-    watches::{Change, Health, NAMESPACES, NODES, PODS, SERVICES, SLICES, follow, lock},
+    watches::{
+        Change, Health, NAMESPACES, NODES, PODS, SERVICES, SLICES, WatchState, follow, lock,
+    },
 };
 use crate::service::{annotations::LAST_APPLIED, endpoints, nodes, request::name_in};
 
@@ -43,6 +45,8 @@ pub struct Caches {
     pods_wanted: watch::Sender<bool>,
     /// Only where a provider chooses by them.
     namespaces: Option<Store<Namespace>>,
+    /// Tells of every list.
+    listed: watch::Sender<()>,
     /// What changed since it was last asked for.
     pub inbox: Arc<Inbox>,
     health: Arc<Mutex<Health>>,
@@ -72,6 +76,7 @@ impl Caches {
         let (nodes, node_writer) = store();
         let (pods_wanted, mut pods_asked) = watch::channel(false);
         let inbox = Arc::<Inbox>::default();
+        let listed = watch::Sender::new(());
         let health = Arc::<Mutex<Health>>::default();
         let config = watcher::Config::default();
 
@@ -80,13 +85,17 @@ impl Caches {
             .default_backoff()
             .modify(move |service| shrink_service(service, labels));
         let (to, on) = (Arc::clone(&inbox), Arc::clone(&health));
+        let tell = listed.clone();
         tasks.spawn(follow(
             SERVICES,
             reflector(service_writer, stream),
             on,
             move |change| match change {
                 Change::Touched(service) => to.service(name_in(&service.metadata)),
-                Change::Listed => to.relisted(),
+                Change::Listed => {
+                    to.relisted();
+                    tell.send_replace(());
+                }
             },
         ));
 
@@ -94,11 +103,15 @@ impl Caches {
             .default_backoff()
             .modify(nodes::shrink);
         let (to, on) = (Arc::clone(&inbox), Arc::clone(&health));
+        let tell = listed.clone();
         tasks.spawn(follow(
             NODES,
             reflector(node_writer, stream),
             on,
-            move |_| to.node(),
+            move |change| {
+                to.node();
+                tell_if_listed(&tell, &change);
+            },
         ));
 
         let namespaces = labels.namespaces.then(|| {
@@ -108,7 +121,9 @@ impl Caches {
                 .modify(shrink_namespace);
             let (to, on) = (Arc::clone(&inbox), Arc::clone(&health));
             let mut seen = HashMap::new();
+            let tell = listed.clone();
             let work = follow(NAMESPACES, reflector(writer, stream), on, move |change| {
+                tell_if_listed(&tell, &change);
                 if is_news(&mut seen, change) {
                     to.everything();
                 }
@@ -139,28 +154,34 @@ impl Caches {
             pods,
             pods_wanted,
             namespaces,
+            listed,
             inbox,
             health,
         }
     }
 
-    /// Waits for the first list of Services and nodes.
+    /// Waits for the first list of everything that is needed of every Service. Any number may wait: a store of kube's
+    /// wakes only one of those who wait for it.
     pub async fn synced(&self) {
-        let namespaces = async {
-            match &self.namespaces {
-                Some(namespaces) => namespaces.wait_until_ready().await.is_ok(),
-                None => true,
+        let mut listed = self.listed.subscribe();
+        while !self.is_synced() {
+            if listed.changed().await.is_err() {
+                // The watching tasks are gone, and whoever owns them ends the process.
+                std::future::pending::<()>().await;
             }
-        };
-        let (services, nodes, namespaces) = tokio::join!(
-            self.services.wait_until_ready(),
-            self.nodes.wait_until_ready(),
-            namespaces
-        );
-        if services.is_err() || nodes.is_err() || !namespaces {
-            // The watching tasks are gone, and whoever owns them ends the process.
-            std::future::pending::<()>().await;
         }
+    }
+
+    fn is_synced(&self) -> bool {
+        let health = lock(&self.health);
+        let namespaces = self.namespaces.as_ref().map(|_| NAMESPACES);
+        [SERVICES, NODES]
+            .into_iter()
+            .chain(namespaces)
+            .all(|resource| {
+                let state = health.watches.get(resource);
+                state.is_some_and(WatchState::is_synced)
+            })
     }
 
     /// The Service of this name.
@@ -311,6 +332,15 @@ fn shrink_namespace(namespace: &mut Namespace) {
     namespace.metadata.annotations = None;
     namespace.spec = None;
     namespace.status = None;
+}
+
+fn tell_if_listed<K>(tell: &watch::Sender<()>, change: &Change<K>) {
+    match change {
+        Change::Touched(_) => {}
+        Change::Listed => {
+            tell.send_replace(());
+        }
+    }
 }
 
 /// Whether a change is one of labels: namespaces change for many other reasons.

@@ -10,6 +10,7 @@ use kube::{
     runtime::{
         WatchStreamExt,
         reflector::{Store, reflector, store},
+        utils::Backoff,
         watcher::{self, watcher},
     },
 };
@@ -59,6 +60,26 @@ const PAUSE: Duration = Duration::from_secs(2);
 
 /// How long a write may take.
 const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How often pools that cannot be read are asked for again: while there are none, every new Service waits.
+const AGAIN: Duration = Duration::from_secs(3);
+
+/// Never longer and never shorter than [`AGAIN`].
+struct Steadily;
+
+// === impl Steadily ===
+
+impl Iterator for Steadily {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(AGAIN)
+    }
+}
+
+impl Backoff for Steadily {
+    fn reset(&mut self) {}
+}
 
 // === impl Source ===
 
@@ -112,7 +133,7 @@ impl Keeper {
                     Api::<AddressPool>::all(self.client.clone()),
                     watcher::Config::default(),
                 )
-                .default_backoff()
+                .backoff(Steadily)
                 .inspect_err(move |error| addresses.set_trouble(trouble(error)));
                 let health = self.caches.health_of_watches();
                 tasks.spawn(follow(

@@ -4,6 +4,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
+use roadstead::pools::crd::AddressPool;
 use roadstead_testbed::{
     ControlPlane, Request, Roadstead, add_node, addresses, events_of, eventually,
     k8s_openapi::api::{
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::{
     chart::{Part, Release},
+    crd::install_pools,
     identity::Identity,
 };
 
@@ -35,6 +37,8 @@ struct Life<'a> {
     release: Release,
     /// Where its Service is.
     team: String,
+    /// The provider of the Service.
+    provider: &'a str,
     /// Annotations of the Service.
     annotations: Vec<(&'a str, &'a str)>,
 }
@@ -47,26 +51,58 @@ async fn the_chart_grants_exactly_what_the_controller_uses() -> Result<()> {
     add_node(&admin, named.address("10.0.0.1").build()).await?;
 
     let team = namespace(&admin, "team").await?;
+    install_pools(&admin).await?;
+    let pool = json!({
+        "apiVersion": "roadstead.dev/v1alpha1",
+        "kind": "AddressPool",
+        "metadata": { "name": "access" },
+        "spec": { "addresses": ["192.0.2.0/24"] },
+    });
+    let pools = Api::<AddressPool>::all(admin.clone());
+    pools
+        .create(&PostParams::default(), &serde_json::from_value(pool)?)
+        .await?;
     let pods = vec![("roadstead.dev/mock-target-type", "ip")];
     let lives = [
-        ("plain", json!({}), Vec::new()),
+        ("plain", "mock", json!({}), Vec::new()),
         (
             "pods",
+            "mock",
             json!({ "controller": { "rbac": { "endpointSlices": true } } }),
             pods.clone(),
         ),
         (
             "narrow",
+            "mock",
             json!({ "controller": { "rbac": { "endpointSlices": true }, "watchNamespace": team } }),
             pods,
         ),
+        (
+            "pools",
+            "arp",
+            json!({ "controller": { "providers": ["arp"] } }),
+            Vec::new(),
+        ),
+        (
+            "narrow-pools",
+            "arp",
+            json!({ "controller": { "providers": ["arp"], "watchNamespace": team } }),
+            Vec::new(),
+        ),
+        (
+            "flags",
+            "arp",
+            json!({ "controller": { "providers": ["arp"] }, "arp": { "pools": ["192.0.2.0/24"] } }),
+            Vec::new(),
+        ),
     ];
-    for (name, values, annotations) in lives {
+    for (name, provider, values, annotations) in lives {
         let life = Life {
             control_plane: &control_plane,
             admin: admin.clone(),
             release: Release::new(name, &namespace(&admin, name).await?, values),
             team: team.clone(),
+            provider,
             annotations,
         };
         let used = life.live().await;
@@ -114,13 +150,58 @@ impl Life<'_> {
         Ok(())
     }
 
+    /// What is left to do where addresses come from pools: they are told how full they are, and a standby takes over.
+    async fn end_with_pools(&self, identity: &Identity, first: Roadstead) -> Result<()> {
+        let services = Api::<Service>::namespaced(self.admin.clone(), &self.team);
+        self.until_in_use(identity, 1).await?;
+        let second = start(identity, "second").await?;
+        self.until_lease_is_watched(identity).await?;
+        first.term()?;
+        first.wait(WITHIN).await?;
+        services.delete("web", &DeleteParams::default()).await?;
+        eventually(&services, "web", "its end", |web| web.is_none()).await?;
+        self.until_in_use(identity, 0).await?;
+        second.term()?;
+        second.wait(WITHIN).await?;
+        Ok(())
+    }
+
+    /// Waits until the pool says that so many of its addresses are in use, if pools are objects.
+    async fn until_in_use(&self, identity: &Identity, count: i64) -> Result<()> {
+        if identity
+            .args
+            .iter()
+            .any(|arg| arg.starts_with("--arp-pool"))
+        {
+            return Ok(());
+        }
+        let pools = Api::<AddressPool>::all(self.admin.clone());
+        let what = format!("{count} addresses in use");
+        let used = eventually(&pools, "access", &what, |pool| {
+            let status = pool.and_then(|pool| pool.status.as_ref());
+            status.is_some_and(|status| status.in_use == count)
+        });
+        used.await.map(drop)
+    }
+
+    async fn until_lease_is_watched(&self, identity: &Identity) -> Result<()> {
+        poll_until("a watch of the Lease", WITHIN, async || {
+            let requests = identity.requests(self.control_plane).ok()?;
+            let watches =
+                |request: &Request| request.verb == "watch" && request.resource == "leases";
+            requests.iter().any(watches).then_some(())
+        })
+        .await
+    }
+
     /// Everything that a controller does: one leads, another stands by and takes over.
     async fn act(&self, identity: &Identity) -> Result<()> {
         let services = Api::<Service>::namespaced(self.admin.clone(), &self.team);
         let nameless = format!("nameless-{}", self.release.name);
         add_node(&self.admin, node(&nameless).build()).await?;
         let first = start(identity, "first").await?;
-        let mut wanted = service("web").class("roadstead.dev/mock").port(80);
+        let class = format!("roadstead.dev/{}", self.provider);
+        let mut wanted = service("web").class(&class).port(80);
         for (key, value) in &self.annotations {
             wanted = wanted.annotation(key, value);
         }
@@ -134,6 +215,9 @@ impl Life<'_> {
         if !self.annotations.is_empty() {
             self.wait_as_a_pod().await?;
         }
+        if self.provider == "arp" {
+            return self.end_with_pools(identity, first).await;
+        }
         poll_until(
             "an event of the node without a provider id",
             WITHIN,
@@ -145,13 +229,7 @@ impl Life<'_> {
         .await?;
 
         let second = start(identity, "second").await?;
-        poll_until("a watch of the Lease", WITHIN, async || {
-            let requests = identity.requests(self.control_plane).ok()?;
-            let watches =
-                |request: &Request| request.verb == "watch" && request.resource == "leases";
-            requests.iter().any(watches).then_some(())
-        })
-        .await?;
+        self.until_lease_is_watched(identity).await?;
         first.term()?;
         first.wait(WITHIN).await?;
         let edit = json!({ "metadata": { "annotations": { "roadstead.dev/mock-address": "192.0.2.77" } } });

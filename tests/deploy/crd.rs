@@ -19,7 +19,7 @@ use super::chart;
 const FILE: &str = "helm/roadstead/crd/addresspools.yaml";
 
 /// Makes the API server know pools.
-async fn install_pools(client: &Client) -> Result<()> {
+pub(crate) async fn install_pools(client: &Client) -> Result<()> {
     let definitions = Api::<CustomResourceDefinition>::all(client.clone());
     let definition = definition();
     let name = definition.metadata.name.clone().unwrap_or_default();

@@ -9,6 +9,7 @@ use roadstead::{
     metrics::Metrics,
     service::{intent::Traits, request::request},
 };
+use roadstead_arp::{Addresses, ArpProvider, PoolMetrics, pool::Pool};
 use roadstead_aws::AwsMetrics;
 use roadstead_core::{ClusterUid, Guarded, LoadBalancerId, LoadBalancerProvider as _, OwnerUid};
 use roadstead_mock::{Cloud, MockProvider, NAME, Settings};
@@ -32,6 +33,12 @@ async fn touched() -> Result<Metrics> {
     let aws = AwsMetrics::default();
     metrics.add(|registry| aws.register(registry));
     aws.measure_each_once();
+    let addresses = Arc::new(Addresses::new(Duration::ZERO));
+    addresses.set_pools(vec![Pool::new("pool", &["192.0.2.0/24".parse()?])]);
+    ArpProvider::new(ClusterUid::parse("cluster")?, Arc::clone(&addresses))
+        .restore(&[])
+        .await?;
+    metrics.add(|registry| registry.register_collector(Box::new(PoolMetrics(addresses))));
     let settings = Settings {
         failures: "unavailable=1".parse().map_err(anyhow::Error::msg)?,
         ..Settings::default()
