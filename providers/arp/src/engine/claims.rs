@@ -38,7 +38,10 @@ impl Segment {
             return;
         }
         let line = self.line(vip, now);
-        let turn = since + line.wait();
+        let mut turn = since + line.wait();
+        if let Stance::InLine { turn: before } = vip.stance {
+            turn = line.head_start(turn, before, now);
+        }
         if turn <= now {
             self.claim(address, line.silent, now, shared);
         } else if vip.stance != (Stance::InLine { turn })
@@ -128,6 +131,10 @@ impl Segment {
     ) {
         let others = !self.peers.holders(address).is_empty();
         if let Some(vip) = self.vips.get_mut(&address) {
+            let ended = match ended {
+                Ended::Dropped if vip.yielded.as_ref() == Some(station) => Ended::Returned,
+                Ended::Died | Ended::Released | Ended::Dropped | Ended::Returned => ended,
+            };
             vip.last = Some((station.clone(), ended));
             if !others {
                 vip.nobody_holds(now);
@@ -169,6 +176,7 @@ impl Segment {
             return;
         };
         let known = std::mem::replace(&mut vip.seen, true);
+        vip.yielded = None;
         let claims = &mut shared.stats.claims;
         let cause = match vip.last.take() {
             Some((from, Ended::Died)) => {
@@ -179,11 +187,11 @@ impl Segment {
                 claims.handover += 1;
                 ClaimCause::Handover { from }
             }
-            Some((_, Ended::Dropped)) | None if known => {
+            Some((_, Ended::Dropped | Ended::Returned)) | None if known => {
                 claims.unanswered += 1;
                 ClaimCause::Unanswered
             }
-            Some((_, Ended::Dropped)) | None => {
+            Some((_, Ended::Dropped | Ended::Returned)) | None => {
                 claims.first += 1;
                 ClaimCause::First
             }

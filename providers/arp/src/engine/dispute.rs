@@ -31,9 +31,14 @@ impl Segment {
                 Verdict::NotBefore(at) => later = Some(later.map_or(at, |other| other.min(at))),
                 Verdict::Yields => {
                     let to = peer.station.clone();
-                    self.let_go(address, LetGoCause::Yielded { to }, now, shared);
-                    // Who still has it from us must learn that we do not: it may have to fail over from the other.
-                    self.greeting.ask_in_full();
+                    let cause = LetGoCause::Yielded { to: to.clone() };
+                    self.let_go(address, cause, now, shared);
+                    if let Some(vip) = self.vips.get_mut(&address) {
+                        vip.yielded = Some(to);
+                    }
+                    // Who still has it from us must learn that we do not: it may have to fail over from the other, or
+                    // the other has yielded as well.
+                    self.greeting.insist_in_full();
                     return;
                 }
             }

@@ -52,6 +52,8 @@ pub(super) struct Greeting {
     full_next: Instant,
     /// Somebody is to be told everything.
     full_asked: bool,
+    /// In how many of the next regular hellos everything is told.
+    full_repeats: u8,
     /// By when all answers given so far are paid for.
     answers: Instant,
     /// Since when there is something to be said at once.
@@ -83,6 +85,7 @@ impl Greeting {
             said: VecDeque::with_capacity(REMEMBERED),
             full_next: now,
             full_asked: false,
+            full_repeats: 0,
             answers: now,
             news: None,
             claimed: BTreeMap::new(),
@@ -98,6 +101,12 @@ impl Greeting {
     /// Everything held is to be told at once.
     pub(super) fn ask_in_full(&mut self) {
         self.full_asked = true;
+    }
+
+    /// Everything held is to be told at once, and again: something is not held any more that others believe is.
+    pub(super) fn insist_in_full(&mut self) {
+        self.full_asked = true;
+        self.full_repeats = REPEATS;
     }
 
     pub(super) fn claim(&mut self, address: IpAddr, now: Instant) {
@@ -159,7 +168,11 @@ impl Greeting {
 
     /// Whether everything is to be told now.
     fn take_full(&mut self, now: Instant, regular: bool) -> bool {
-        let by_clock = regular && now + self.interval / 2 >= self.full_next;
+        let again = regular && self.full_repeats > 0;
+        if again {
+            self.full_repeats -= 1;
+        }
+        let by_clock = again || (regular && now + self.interval / 2 >= self.full_next);
         let by_question = self.full_asked && now >= self.answer_due();
         if by_question {
             self.answers = self.answers.max(now) + ANSWER_EVERY;

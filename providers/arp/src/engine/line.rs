@@ -55,6 +55,18 @@ impl Line {
         }
         wait
     }
+
+    /// When it is this station's turn, if it would have been at `before`, and those who came before have changed.
+    ///
+    /// Those who were silent learn in this moment, as this station does, that the last one before them is gone: they have
+    /// their head start from now on.
+    pub(super) fn head_start(&self, turn: Instant, before: Instant, now: Instant) -> Instant {
+        if self.was_silent && turn <= now && now < before {
+            before.min(now + TURN_OF_THE_SILENT)
+        } else {
+            turn
+        }
+    }
 }
 
 // === impl Segment ===

@@ -43,6 +43,8 @@ pub(super) struct Vip {
     pub(super) round: Round,
     /// Who was the last to hold it, and how that ended; `None` if that was never known, or was this station.
     pub(super) last: Option<(Station, Ended)>,
+    /// To whom this station yielded.
+    pub(super) yielded: Option<Station>,
     /// Peers that did not take it when it was their turn: it may be that they cannot have it, which no hello says.
     pub(super) silent: Vec<PeerId>,
     /// When this station gave it up.
@@ -72,7 +74,10 @@ pub(super) enum Stance {
 pub(super) enum Ended {
     Died,
     Released,
+    /// Without a word.
     Dropped,
+    /// Without a word, after this station had yielded to it: the two yielded to each other.
+    Returned,
 }
 
 /// Where an address is in its unasked announcements.
@@ -127,6 +132,7 @@ impl Vip {
             ticket: Ticket::default(),
             round: Round::default(),
             last: None,
+            yielded: None,
             silent: Vec::new(),
             released: None,
             conflict: None,
