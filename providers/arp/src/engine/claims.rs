@@ -132,7 +132,7 @@ impl Segment {
         let others = !self.peers.holders(address).is_empty();
         if let Some(vip) = self.vips.get_mut(&address) {
             let ended = match ended {
-                Ended::Dropped if vip.yielded.as_ref() == Some(station) => Ended::Returned,
+                Ended::Dropped if vip.yielded_to(station, now) => Ended::Returned,
                 Ended::Died | Ended::Released | Ended::Dropped | Ended::Returned => ended,
             };
             vip.last = Some((station.clone(), ended));

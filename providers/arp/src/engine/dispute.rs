@@ -34,7 +34,7 @@ impl Segment {
                     let cause = LetGoCause::Yielded { to: to.clone() };
                     self.let_go(address, cause, now, shared);
                     if let Some(vip) = self.vips.get_mut(&address) {
-                        vip.yielded = Some(to);
+                        vip.yielded = Some((to, now));
                     }
                     // Who still has it from us must learn that we do not: it may have to fail over from the other, or
                     // the other has yielded as well.

@@ -103,7 +103,6 @@ impl Segment {
         let id = self.peers.join(hello, now);
         self.timers
             .at(now + dead_after(hello.interval), Timer::Peer(id));
-        self.greeting.ask_in_full();
         id
     }
 
@@ -123,7 +122,9 @@ impl Segment {
         let apart = shared.wall(now).abs_diff(hello.sent_at);
         peer.fresh |= peer.joined || Duration::from_millis(apart) <= CLOCKS_WITHIN;
         let after = (peer.hears_us, peer.standing, peer.fresh);
-        if peer.standing == Standing::Listening && before.1 != Standing::Listening {
+        let listens = peer.standing == Standing::Listening && before.1 != Standing::Listening;
+        if peer.fresh && (listens || !before.2) {
+            // It knows nothing of what is held. One whose voice may be a recording is only named.
             self.greeting.ask_in_full();
         }
         match (before.0, peer.hears_us) {

@@ -14,6 +14,10 @@ use crate::{Interface, Mac, wire::hello::Station};
 /// How long a station that gave an address up is passed over for it.
 pub(super) const RELEASED_FOR: Duration = Duration::from_secs(5);
 
+/// Within what time two stations have yielded to each other, rather than one after the other: what they say of it is
+/// repeated in three hellos.
+const CROSSING: Duration = Duration::from_millis(500);
+
 /// How long somebody must have held an address for it to be established: longer than it is probed for.
 const ESTABLISHED_AFTER: Duration = Duration::from_millis(500);
 
@@ -43,8 +47,8 @@ pub(super) struct Vip {
     pub(super) round: Round,
     /// Who was the last to hold it, and how that ended; `None` if that was never known, or was this station.
     pub(super) last: Option<(Station, Ended)>,
-    /// To whom this station yielded.
-    pub(super) yielded: Option<Station>,
+    /// To whom this station yielded, and when.
+    pub(super) yielded: Option<(Station, Instant)>,
     /// Peers that did not take it when it was their turn: it may be that they cannot have it, which no hello says.
     pub(super) silent: Vec<PeerId>,
     /// When this station gave it up.
@@ -163,6 +167,13 @@ impl Vip {
     /// Whether this station may have it, as far as the address goes.
     pub(super) fn eligible(&self) -> bool {
         self.selected && self.wanted.may
+    }
+
+    /// Whether this station yielded to `other` a moment ago.
+    pub(super) fn yielded_to(&self, other: &Station, now: Instant) -> bool {
+        self.yielded
+            .as_ref()
+            .is_some_and(|(to, at)| to == other && now.saturating_duration_since(*at) < CROSSING)
     }
 
     /// Nobody holds it any more. A claim that did not last may have met a stranger while probing.
