@@ -28,12 +28,29 @@ const USAGE: u8 = 2;
 /// The exit code of a plan for a request that cannot be.
 const IMPOSSIBLE: u8 = 3;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let Cli { global, command } = Cli::parse();
-    if let Err(error) = telemetry::init(&global.log, global.log_format) {
+/// How many threads carry an announcer between the API server and its engine, which has a thread of its own: it is on every node,
+/// and should not weigh more on one with many processors.
+#[cfg(feature = "arp")]
+const ANNOUNCER_THREADS: usize = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Err(error) = telemetry::init(&cli.global.log, cli.global.log_format) {
         return failed(&error.into(), USAGE);
     }
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    #[cfg(feature = "arp")]
+    if matches!(cli.command, Command::Announce(_)) {
+        runtime.worker_threads(ANNOUNCER_THREADS);
+    }
+    match runtime.enable_all().build() {
+        Ok(runtime) => runtime.block_on(run_command(cli)),
+        Err(error) => failed(&anyhow::Error::new(error).context("starting threads"), 1),
+    }
+}
+
+async fn run_command(cli: Cli) -> ExitCode {
+    let Cli { global, command } = cli;
     let connection = global.connection();
     let result = match command {
         Command::Controller(args) => Box::pin(run::controller(*args, &connection)).await,

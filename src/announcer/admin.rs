@@ -4,7 +4,10 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -47,6 +50,8 @@ pub struct Admin {
     pub health: WatchHealth,
     /// Whether the node forwards.
     pub forwarding: watch::Receiver<Option<String>>,
+    /// Set once the engine was seen to take part on a segment: it is asked for its whole view no longer than that.
+    pub joined: Arc<AtomicBool>,
 }
 
 /// What the cluster says of an address, as this node has heard it.
@@ -104,6 +109,11 @@ impl Admin {
             Ok(Some(_)) => (true, "engine: runs".to_owned()),
             _ => (false, "engine: does not answer".to_owned()),
         });
+        lines.push(if self.has_joined().await {
+            (true, "segments: joined".to_owned())
+        } else {
+            (false, "segments: only listening as yet".to_owned())
+        });
         lines.extend(watch_lines(&self.health.now()));
         let ready = lines.iter().all(|(ok, _)| *ok) && self.health.is_synced();
         // A node that may not announce is as it should be, and so is its pod.
@@ -124,6 +134,18 @@ impl Admin {
             let _ = writeln!(text, "[{}] {line}", if ok { '+' } else { '-' });
         }
         (ready, text)
+    }
+
+    /// Whether the engine takes part on a segment. Pods are replaced one after the other, and the next one must not go before this
+    /// one can take over from it.
+    async fn has_joined(&self) -> bool {
+        if self.joined.load(Ordering::Relaxed) {
+            return true;
+        }
+        let view = timeout(ANSWER, self.segments.view()).await.ok().flatten();
+        let joined = view.is_some_and(|view| view.interfaces.iter().any(|on| !on.listening));
+        self.joined.fetch_or(joined, Ordering::Relaxed);
+        joined
     }
 
     async fn whole(&self) -> Whole {

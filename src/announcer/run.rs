@@ -77,6 +77,7 @@ pub async fn announce(args: AnnounceArgs, connection: &Connection) -> anyhow::Re
         segments: Arc::clone(&segments),
         health: watches.health(),
         forwarding: forwarding.clone(),
+        joined: Arc::default(),
     };
     if let AdminAddress::At(address) = args.admin_address {
         let (address, work) = admin.serve(address).await?;
