@@ -141,7 +141,7 @@ fn services_that_share_an_address_agree_on_its_nodes() {
     let on = |nodes: &[&str]| Serving::On(names(nodes));
     let (both, a, b, only_c, nowhere) =
         (on(&["a", "b"]), on(&["a"]), on(&["b"]), on(&["c"]), on(&[]));
-    let table: [(&[&Serving], &[&str]); 9] = [
+    let table: [(&[&Serving], &[&str]); 10] = [
         (&[&anywhere, &anywhere], &["a", "b"]),
         (&[&b], &["b"]),
         // A serving endpoint does not help a node that may not announce.
@@ -152,6 +152,7 @@ fn services_that_share_an_address_agree_on_its_nodes() {
         // Welcome nowhere: the others' traffic is not held up for it.
         (&[&nowhere, &b], &["b"]),
         (&[&nowhere, &anywhere], &["a", "b"]),
+        (&[&nowhere, &both, &a], &["a"]),
         // No node serves both: some traffic is better than none.
         (&[&a, &b], &["a", "b"]),
     ];
