@@ -118,6 +118,7 @@ pub async fn controller(args: ControllerArgs, connection: &Connection) -> anyhow
             caches: Arc::clone(&caches),
             client: client.clone(),
             leadership: leadership.clone(),
+            namespace: args.watch_namespace.clone(),
         };
         keeper.start(source, &mut tasks);
     }

@@ -53,6 +53,8 @@ pub struct Keeper {
     pub client: Client,
     /// Only who leads writes.
     pub leadership: Leadership,
+    /// The only namespace whose Services are watched; `None`: all.
+    pub namespace: Option<String>,
 }
 
 /// Changes of nodes, and of how full pools are, are gathered for so long: a hundred new Services are one write of their pool.
@@ -211,6 +213,15 @@ impl Keeper {
         }
     }
 
+    /// Whether nobody else gives addresses of `pool`: who watches one namespace does not see what others have of a pool
+    /// that is for more, and two who each wrote what they see would never end.
+    fn is_ours(&self, pool: &AddressPool) -> bool {
+        let spec = &pool.spec;
+        self.namespace.as_ref().is_none_or(|namespace| {
+            spec.namespaces == [namespace.clone()] && spec.namespace_selector.is_none()
+        })
+    }
+
     /// Writes each status that is not as it should be; false if one could not be written.
     async fn write_all(&self, pools: &Store<AddressPool>) -> bool {
         let Some(usage) = self.addresses.usage() else {
@@ -219,6 +230,9 @@ impl Keeper {
         let findings = self.addresses.findings();
         let mut written = true;
         for pool in pools.state() {
+            if !self.is_ours(&pool) {
+                continue;
+            }
             let name = pool.name_any();
             let Some(usage) = usage.iter().find(|usage| *usage.pool == *name) else {
                 continue;

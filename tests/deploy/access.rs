@@ -56,7 +56,7 @@ async fn the_chart_grants_exactly_what_the_controller_uses() -> Result<()> {
         "apiVersion": "roadstead.dev/v1alpha1",
         "kind": "AddressPool",
         "metadata": { "name": "access" },
-        "spec": { "addresses": ["192.0.2.0/24"] },
+        "spec": { "addresses": ["192.0.2.0/24"], "namespaces": [team] },
     });
     let pools = Api::<AddressPool>::all(admin.clone());
     pools
