@@ -20,6 +20,7 @@ mod segment;
 mod settings;
 mod shared;
 mod show;
+mod speech;
 mod stats;
 mod timers;
 mod told;
