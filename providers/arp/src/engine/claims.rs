@@ -1,7 +1,10 @@
 //! When does this station claim an address, and when does it let it go? One decision, asked again whenever something it
 //! rests on has changed.
 
-use std::{net::IpAddr, time::Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use super::{
     ClaimCause, Event, LetGoCause,
@@ -13,6 +16,9 @@ use super::{
     vip::{Ended, Stance, Ticket},
 };
 use crate::wire::hello::Station;
+
+/// How long a review is followed by none, for each address and peer in it: a few times of what one takes.
+const REVIEW_REST: Duration = Duration::from_nanos(50);
 
 // === impl Segment ===
 
@@ -60,13 +66,29 @@ impl Segment {
         }
     }
 
-    /// Decides anew where a peer's coming, going or hearing matters.
+    /// Decides anew where a peer's coming, going or hearing matters: at once about what is disputed, and about what nobody
+    /// holds when all that has arrived by now is taken in.
     pub(super) fn review(&mut self, now: Instant, shared: &mut Shared) {
-        for address in self.in_line.clone() {
-            self.consider(address, now, shared);
+        if !self.in_line.is_empty() {
+            self.review_due
+                .get_or_insert_with(|| now.max(self.no_review_before));
         }
         for address in self.disputed.clone() {
             self.dispute(address, now, shared);
+        }
+    }
+
+    /// Decides anew about what nobody holds. With thousands of addresses and hundreds of peers, all of whom come at once,
+    /// that may take no more than a part of the time.
+    pub(super) fn review_line(&mut self, now: Instant, shared: &mut Shared) {
+        if self.review_due.is_none_or(|due| due > now) {
+            return;
+        }
+        self.review_due = None;
+        let work = self.in_line.len().saturating_mul(self.peers.len());
+        self.no_review_before = now + REVIEW_REST * u32::try_from(work).unwrap_or(u32::MAX);
+        for address in self.in_line.clone() {
+            self.consider(address, now, shared);
         }
     }
 

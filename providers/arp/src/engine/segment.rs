@@ -38,6 +38,9 @@ pub(super) struct Segment {
     pub(super) in_line: BTreeSet<IpAddr>,
     /// What it has claimed, and another station too.
     pub(super) disputed: BTreeSet<IpAddr>,
+    /// When the line is to be looked at again.
+    pub(super) review_due: Option<Instant>,
+    pub(super) no_review_before: Instant,
     /// Since when it only listens.
     pub(super) listening: Option<Instant>,
     pub(super) timers: Timers,
@@ -68,6 +71,8 @@ impl Segment {
             handing: BTreeSet::new(),
             in_line: BTreeSet::new(),
             disputed: BTreeSet::new(),
+            review_due: None,
+            no_review_before: now,
             listening: None,
             timers: Timers::default(),
             greeting: Greeting::new(sequence, shared.settings.interval, now),
@@ -181,6 +186,7 @@ impl Segment {
                 Timer::Rebalance => self.rebalance(now, shared),
             }
         }
+        self.review_line(now, shared);
         self.greet(now, shared);
     }
 
@@ -188,7 +194,10 @@ impl Segment {
     pub(super) fn due(&self) -> Instant {
         let timer = self.timers.next();
         let greeting = self.greeting.due();
-        timer.map_or(greeting, |timer| timer.min(greeting))
+        [timer, self.review_due]
+            .into_iter()
+            .flatten()
+            .fold(greeting, Instant::min)
     }
 
     /// Whether nothing is held.
