@@ -84,7 +84,12 @@ impl AwsProvider {
                 lightly: now,
                 deeply: now,
                 health: now,
-                health_every: self.settings.health_first,
+                // What was found was just read.
+                health_every: if !changed && all_healthy(&looked.desired, &looked.observed) {
+                    self.settings.health_interval
+                } else {
+                    self.settings.health_first
+                },
             },
             Some(checked) if changed => Checked {
                 health: now,

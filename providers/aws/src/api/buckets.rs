@@ -6,6 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use super::{
+    Priority,
     actions::{Action, Category},
     limits::{Limit, Limits},
 };
@@ -16,6 +17,9 @@ mod tests;
 /// Kept free in each bucket, against clocks that differ: tokens, and the part of the rate.
 const SPARE_TOKENS: f64 = 1.0;
 const SPARE_RATE: f64 = 0.02;
+
+/// The part of what all calls need, or all reads, that checks leave to those for whom a user waits.
+const KEPT: f64 = 0.25;
 
 /// Time comes in nanoseconds: a token that lacks no more than one fills is one.
 const ALMOST: f64 = 1e-6;
@@ -44,6 +48,8 @@ enum Bucket {
 struct Level {
     capacity: f64,
     per_second: f64,
+    /// Tokens that a check does not take.
+    kept: f64,
     tokens: f64,
     at: Duration,
     in_flight: u32,
@@ -71,8 +77,8 @@ impl Buckets {
     /// Takes a token of every bucket that the action counts against, or of none; whether it did.
     ///
     /// What was taken is either used, and ends with [`Buckets::answered`] or [`Buckets::throttled`], or given back.
-    pub(super) fn take(&mut self, now: Duration, action: Action) -> bool {
-        let free = self.all(now, action, |level| level.tokens >= 1.0 - ALMOST);
+    pub(super) fn take(&mut self, now: Duration, action: Action, priority: Priority) -> bool {
+        let free = self.all(now, action, |level| level.has_enough(priority));
         if free {
             self.each(now, action, |level| {
                 level.tokens -= 1.0;
@@ -83,10 +89,15 @@ impl Buckets {
     }
 
     /// How long until [`Buckets::take`] has what it needs; `None`: not before a call is answered.
-    pub(super) fn ready_in(&mut self, now: Duration, action: Action) -> Option<Duration> {
+    pub(super) fn ready_in(
+        &mut self,
+        now: Duration,
+        action: Action,
+        priority: Priority,
+    ) -> Option<Duration> {
         let mut longest = Some(Duration::ZERO);
         self.each(now, action, |level| {
-            longest = longest.and_then(|longest| Some(longest.max(level.ready_in()?)));
+            longest = longest.and_then(|longest| Some(longest.max(level.ready_in(priority)?)));
         });
         longest
     }
@@ -146,7 +157,7 @@ impl Buckets {
             let level = self
                 .levels
                 .entry(bucket)
-                .or_insert_with(|| Level::full(limit, now));
+                .or_insert_with(|| Level::full(limit, bucket.keeps_some(), now));
             level.fill(now);
             what(level);
         }
@@ -175,14 +186,24 @@ impl Bucket {
             Self::Own(action) => action.category(),
         }
     }
+
+    /// Whether both checks and those for whom a user waits take from it.
+    fn keeps_some(self) -> bool {
+        match self {
+            Self::Shared(category) => matches!(category, Category::Account | Category::Describe),
+            Self::Own(_) => false,
+        }
+    }
 }
 
 // === impl Level ===
 
 impl Level {
-    fn full(limit: Limit, now: Duration) -> Self {
+    fn full(limit: Limit, keeps_some: bool, now: Duration) -> Self {
         let capacity = (f64::from(limit.burst) - SPARE_TOKENS).max(1.0);
+        let kept = (capacity * KEPT).floor();
         Self {
+            kept: if keeps_some { kept } else { 0.0 },
             capacity,
             per_second: limit.per_second * (1.0 - SPARE_RATE),
             tokens: capacity,
@@ -203,15 +224,27 @@ impl Level {
         self.at = self.at.max(now);
     }
 
-    fn ready_in(&self) -> Option<Duration> {
-        let lacking = 1.0 - self.tokens;
-        if lacking <= ALMOST {
+    /// How many tokens there must be.
+    fn needed(&self, priority: Priority) -> f64 {
+        match priority {
+            Priority::Serve | Priority::Release => 1.0,
+            Priority::Check => 1.0 + self.kept,
+        }
+    }
+
+    fn has_enough(&self, priority: Priority) -> bool {
+        self.tokens >= self.needed(priority) - ALMOST
+    }
+
+    fn ready_in(&self, priority: Priority) -> Option<Duration> {
+        if self.has_enough(priority) {
             return Some(Duration::ZERO);
         }
-        if self.room() < 1.0 - ALMOST {
+        let needed = self.needed(priority);
+        if self.room() < needed - ALMOST {
             return None;
         }
-        let seconds = lacking / self.per_second;
+        let seconds = (needed - self.tokens) / self.per_second;
         let wait = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
         Some(wait.saturating_add(Duration::from_nanos(1)))
     }

@@ -1,6 +1,7 @@
 //! Whose turn is it? Calls wait here until AWS takes them: the more urgent first, then who came first.
 //!
-//! A call that cannot be sent yet holds up no other that can: tokens are never set aside. There is no task behind this: the first
+//! A call that cannot be sent yet holds up no other that can: tokens are set aside for nobody in particular; only a check leaves
+//! some, so that a user who comes while everything is checked does not wait for each token. There is no task behind this: the first
 //! in the queue keeps the time for all.
 
 use std::{
@@ -51,6 +52,7 @@ struct Place {
 pub(super) struct Permit {
     limiter: Arc<Limiter>,
     action: Action,
+    priority: Priority,
     sent: Duration,
     throttled: bool,
 }
@@ -112,7 +114,7 @@ impl Queue {
     fn serve(&mut self, now: Duration) {
         let mut blocked: Vec<Action> = Vec::new();
         while let Some((turn, action)) = self.first(&blocked) {
-            if self.buckets.take(now, action) {
+            if self.buckets.take(now, action, turn.0) {
                 if let Some(called) = self.remove(action, turn) {
                     called.notify_one();
                 }
@@ -157,8 +159,11 @@ impl Queue {
             buckets, waiting, ..
         } = self;
         waiting
-            .keys()
-            .filter_map(|action| buckets.ready_in(now, *action))
+            .iter()
+            .filter_map(|(action, turns)| {
+                let (Turn(priority, _), _) = turns.first_key_value()?;
+                buckets.ready_in(now, *action, *priority)
+            })
             .min()
     }
 }
@@ -216,6 +221,7 @@ impl Place {
         Permit {
             limiter: Arc::clone(&self.limiter),
             action: self.action,
+            priority: self.turn.0,
             sent: self.limiter.now(),
             throttled: false,
         }
@@ -247,7 +253,7 @@ impl Permit {
         queue.buckets.throttled(now, self.action, self.sent);
         queue
             .buckets
-            .ready_in(now, self.action)
+            .ready_in(now, self.action, self.priority)
             .unwrap_or(Duration::ZERO)
     }
 }

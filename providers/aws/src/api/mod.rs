@@ -22,7 +22,10 @@ use aws_config::SdkConfig;
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use roadstead_core::ErrorKind;
-use tokio::{sync::OnceCell, time::Instant};
+use tokio::{
+    sync::{OnceCell, Semaphore},
+    time::Instant,
+};
 
 pub(crate) use self::{
     actions::Action,
@@ -65,6 +68,10 @@ pub struct ApiSettings {
     pub metrics: AwsMetrics,
 }
 
+/// So many calls are under way at once. Each has a connection of its own, which stays for a while when it has ended: memory, and a
+/// file descriptor. AWS's limits let no more through for long; where they were raised, so many are still hundreds a second.
+const AT_ONCE: usize = 64;
+
 /// AWS's API of one region, as one identity.
 #[derive(Clone, Debug)]
 pub(crate) struct Api(Arc<Shared>);
@@ -74,6 +81,8 @@ struct Shared {
     ec2: aws_sdk_ec2::Client,
     region: String,
     limiter: Arc<Limiter>,
+    /// For [`AT_ONCE`] calls.
+    room: Semaphore,
     metrics: AwsMetrics,
     zones: OnceCell<HashMap<String, ZoneType>>,
 }
@@ -103,6 +112,7 @@ impl Api {
             ec2: aws_sdk_ec2::Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             limiter: Limiter::new(limits.clone()),
+            room: Semaphore::new(AT_ONCE),
             metrics: metrics.clone(),
             zones: OnceCell::new(),
         }))
@@ -165,6 +175,8 @@ impl Calls {
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         let permit = self.turn(action).await;
+        // After the limiter, which knows who comes first; nobody closes it.
+        let _room = self.api.0.room.acquire().await;
         let sent = Instant::now();
         // On the heap: the SDK's futures are large, and there is one in each of ours.
         let result = Box::pin(request())

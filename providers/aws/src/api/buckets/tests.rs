@@ -38,6 +38,7 @@ impl Documented {
 struct Asked {
     after: Duration,
     action: Action,
+    priority: Priority,
     there: Duration,
     back: Duration,
     given_back: bool,
@@ -60,13 +61,15 @@ fn any_asked() -> impl Strategy<Value = Asked> {
     (
         after,
         any_action(),
+        prop::sample::select(vec![Priority::Serve, Priority::Check]),
         0..3_000u64,
         0..3_000u64,
         prop::bool::weighted(0.1),
     )
-        .prop_map(|(after, action, there, back, given_back)| Asked {
+        .prop_map(|(after, action, priority, there, back, given_back)| Asked {
             after: Duration::from_millis(after),
             action,
+            priority,
             there: Duration::from_millis(there),
             back: Duration::from_millis(back),
             given_back,
@@ -120,12 +123,12 @@ proptest! {
                         }
                     }
                 }
-                if buckets.take(now, call.action) {
+                if buckets.take(now, call.action, call.priority) {
                     break;
                 }
                 // Whoever may not send waits as long as it is told, or for an answer.
                 let answer = later.first_key_value().map(|((at, ..), _)| *at);
-                let tokens = buckets.ready_in(now, call.action).map(|wait| now + wait);
+                let tokens = buckets.ready_in(now, call.action, call.priority).map(|wait| now + wait);
                 let next = answer.into_iter().chain(tokens).min();
                 prop_assert!(next.is_some(), "{} waits for ever", call.action);
                 now = next.unwrap_or(now);
@@ -153,7 +156,7 @@ proptest! {
         let mut now = Duration::ZERO;
         for (after, action) in asked {
             now += Duration::from_millis(after % 300);
-            if buckets.take(now, action) {
+            if buckets.take(now, action, Priority::Serve) {
                 buckets.answered(now, action, now);
                 for bucket in Bucket::of(action) {
                     taken.entry(bucket).or_default().push(now);
@@ -178,11 +181,11 @@ proptest! {
     ) {
         let mut buckets = Buckets::new(Limits::documented());
         let count = |buckets: &mut Buckets| {
-            (0..200).filter(|_| buckets.take(Duration::ZERO, action)).count()
+            (0..200).filter(|_| buckets.take(Duration::ZERO, action, Priority::Serve)).count()
         };
         let mut other = Buckets::new(Limits::documented());
         for _ in 0..before {
-            prop_assert!(buckets.take(Duration::ZERO, action));
+            prop_assert!(buckets.take(Duration::ZERO, action, Priority::Serve));
             buckets.give_back(Duration::ZERO, action);
         }
         prop_assert_eq!(count(&mut buckets), count(&mut other));
@@ -201,11 +204,11 @@ fn every_elbv2_call_counts_against_the_account() {
     ];
     let taken = (0..200)
         .flat_map(|_| actions)
-        .filter(|action| buckets.take(Duration::ZERO, *action))
+        .filter(|action| buckets.take(Duration::ZERO, *action, Priority::Serve))
         .count();
     assert_eq!(taken, 39, "the account's 40 less the spare one");
     assert!(
-        buckets.take(Duration::ZERO, Action::DescribeVpcs),
+        buckets.take(Duration::ZERO, Action::DescribeVpcs, Priority::Serve),
         "EC2's are others"
     );
 }
@@ -216,9 +219,11 @@ fn a_refusal_empties_the_buckets_and_refusals_in_a_row_make_them_owe() {
     let mut now = Duration::ZERO;
     let mut waits = Vec::new();
     for _ in 0..6 {
-        assert!(buckets.take(now, Action::RegisterTargets));
+        assert!(buckets.take(now, Action::RegisterTargets, Priority::Serve));
         buckets.throttled(now, Action::RegisterTargets, now);
-        let wait = buckets.ready_in(now, Action::RegisterTargets).unwrap();
+        let wait = buckets
+            .ready_in(now, Action::RegisterTargets, Priority::Serve)
+            .unwrap();
         waits.push(wait.as_secs_f64());
         now += wait;
     }
@@ -226,12 +231,14 @@ fn a_refusal_empties_the_buckets_and_refusals_in_a_row_make_them_owe() {
     for (waited, tokens) in waits.iter().zip([1.0, 2.0, 4.0, 8.0, 8.0, 8.0]) {
         assert!((waited - tokens * token).abs() < 1e-3, "{waits:?}");
     }
-    assert!(buckets.take(now, Action::RegisterTargets));
+    assert!(buckets.take(now, Action::RegisterTargets, Priority::Serve));
     buckets.answered(now, Action::RegisterTargets, now);
     now += SECOND;
-    assert!(buckets.take(now, Action::RegisterTargets));
+    assert!(buckets.take(now, Action::RegisterTargets, Priority::Serve));
     buckets.throttled(now, Action::RegisterTargets, now);
-    let wait = buckets.ready_in(now, Action::RegisterTargets).unwrap();
+    let wait = buckets
+        .ready_in(now, Action::RegisterTargets, Priority::Serve)
+        .unwrap();
     assert!(
         (wait.as_secs_f64() - token).abs() < 1e-3,
         "an answer in between ends the row: {wait:?}"
@@ -242,19 +249,33 @@ fn a_refusal_empties_the_buckets_and_refusals_in_a_row_make_them_owe() {
 fn calls_sent_before_a_refusal_was_known_make_it_no_worse() {
     let mut buckets = Buckets::new(Limits::documented());
     for _ in 0..5 {
-        assert!(buckets.take(Duration::ZERO, Action::RegisterTargets));
+        assert!(buckets.take(Duration::ZERO, Action::RegisterTargets, Priority::Serve));
     }
     for _ in 0..5 {
         buckets.throttled(SECOND, Action::RegisterTargets, Duration::ZERO);
     }
-    let wait = buckets.ready_in(SECOND, Action::RegisterTargets).unwrap();
+    let wait = buckets
+        .ready_in(SECOND, Action::RegisterTargets, Priority::Serve)
+        .unwrap();
     assert!(wait < Duration::from_millis(300), "{wait:?}");
+}
+
+#[test]
+fn checks_leave_some_of_what_everybody_needs() {
+    let mut buckets = Buckets::new(Limits::documented());
+    let mut taken = |priority| {
+        (0..200)
+            .filter(|_| buckets.take(Duration::ZERO, Action::DescribeListeners, priority))
+            .count()
+    };
+    assert_eq!(taken(Priority::Check), 30);
+    assert_eq!(taken(Priority::Serve), 9);
 }
 
 #[test]
 fn without_limits_nobody_waits() {
     let mut buckets = Buckets::new(Limits::unlimited());
     for _ in 0..10_000 {
-        assert!(buckets.take(Duration::ZERO, Action::CreateLoadBalancer));
+        assert!(buckets.take(Duration::ZERO, Action::CreateLoadBalancer, Priority::Serve));
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_smithy_types::timeout::TimeoutConfig;
+use futures::{FutureExt as _, future::LocalBoxFuture};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 
 use super::{
@@ -182,6 +183,35 @@ async fn every_refusal_says_what_was_done_what_aws_said_and_what_the_user_can_do
         said.push(format!("{}: {error}", error.kind().label()));
     }
     insta::assert_snapshot!(said.join("\n"));
+}
+
+#[tokio::test]
+async fn a_call_that_hangs_holds_up_few_and_many_calls_are_not_all_made_at_once() {
+    let aws = Aws::that(std::iter::repeat_n(Answer::Silence, AT_ONCE * 2)).await;
+    let settings = ApiSettings {
+        limits: Limits::unlimited(),
+        ..ApiSettings::default()
+    };
+    let calls = aws.api(&settings).await.calls(Priority::Serve);
+    let arn = arn();
+    let mut waiting: Vec<_> = (0..=AT_ONCE)
+        .map(|_| calls.listeners(&arn).boxed_local())
+        .collect();
+    let asked = async |waiting: &mut Vec<LocalBoxFuture<'_, _>>, count: usize| {
+        while aws.asked().len() < count {
+            assert!(waiting.iter_mut().all(|it| it.now_or_never().is_none()));
+            tokio::task::yield_now().await;
+        }
+    };
+    asked(&mut waiting, AT_ONCE).await;
+    for _ in 0..100 {
+        assert!(waiting.iter_mut().all(|it| it.now_or_never().is_none()));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(aws.asked().len(), AT_ONCE);
+    // Whoever gives up makes room for the next.
+    drop(waiting.remove(0));
+    asked(&mut waiting, AT_ONCE + 1).await;
 }
 
 #[tokio::test]

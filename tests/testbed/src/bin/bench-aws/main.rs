@@ -36,7 +36,7 @@ struct Args {
     #[arg(long)]
     binary: Option<PathBuf>,
     /// How many times faster AWS's buckets fill in the part `buckets`
-    #[arg(long, default_value_t = 50.0)]
+    #[arg(long, default_value_t = 20.0)]
     faster: f64,
     /// Where the figures go as JSON
     #[arg(long, default_value = "target/bench-aws.json")]

@@ -113,7 +113,7 @@ pub(crate) fn figure(count: usize) -> f64 {
     count as f64
 }
 
-/// Which actions, how often, the most frequent first.
+/// Which actions, how often, the most frequent first; and which got no good answer.
 pub(crate) fn by_action(calls: &Calls) -> String {
     let mut counts: Vec<(String, usize)> = calls.counts().into_iter().collect();
     counts.sort_by(|one, other| other.1.cmp(&one.1).then_with(|| one.0.cmp(&other.0)));
@@ -121,7 +121,15 @@ pub(crate) fn by_action(calls: &Calls) -> String {
         1 => action,
         count => format!("{count} {action}"),
     });
-    each.collect::<Vec<_>>().join(", ")
+    let refused = calls.iter().filter_map(|call| {
+        let answer = call.answer.as_ref().filter(|it| !it.is_success())?;
+        let code = answer.error.as_deref().unwrap_or("no code");
+        Some(format!(
+            "{} was refused: {} {code}",
+            call.action, answer.status
+        ))
+    });
+    each.chain(refused).collect::<Vec<_>>().join(", ")
 }
 
 // === impl Bench ===
