@@ -65,6 +65,6 @@ async fn under(
     let note = format!("the last address after {took:.1?}; the last one gone after {gone:.1?}");
     table.add(row.peers(lbc, ccm).note(note));
     let row = Row::at_most(format!("{what}: things left behind"), figure(left), "", 0.0);
-    table.add(row.peers("0", "some"));
+    table.add(row.peers("", "leaks"));
     stage::end(controller).await
 }
