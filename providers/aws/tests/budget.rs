@@ -182,7 +182,13 @@ async fn fifty_services_at_once_cost_four_hundred_calls_and_a_restart_three_each
     let wants = it.services(50, 3);
     it.cost(it.settle_all(&wants)).await.at_most(400);
     it.provider = it.world.provider(&cluster());
-    it.cost(it.settle_all(&wants)).await.at_most(3 * 50);
+    let restart = async {
+        it.settle_all(&wants).await;
+        // What was just read is not read again as if it had changed.
+        pass(Duration::from_secs(6)).await;
+        it.settle_all(&wants).await;
+    };
+    it.cost(restart).await.at_most(3 * 50);
     it.unthrottled();
 }
 
