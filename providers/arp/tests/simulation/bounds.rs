@@ -81,13 +81,13 @@ impl Bounds {
 
     /// Two parts meet: the first hello to come through is an interval away at most; the answer to it names the newcomer
     /// and all that is held, and so does the answer to the answer. What
-    /// is overtaken is said again in the next hello.
+    /// is overtaken is said again in the next three hellos.
     pub(crate) fn both_after_healing(self) -> Duration {
         let met = DEFAULT_INTERVAL + self.late + ANSWER_SPACING + 3 * self.delay;
         if self.in_order {
             met
         } else {
-            met + DEFAULT_INTERVAL + self.late
+            met + 3 * (DEFAULT_INTERVAL + self.late)
         }
     }
 

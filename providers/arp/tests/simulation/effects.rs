@@ -198,8 +198,9 @@ impl World {
         );
         then.settle += last(after);
         let may = |place: &Place| self.nodes[*place].may(address(n));
-        if !nodes.iter().any(may) {
-            // Those who may from now on may learn of it later than the holder.
+        let runs = |place: &Place| self.nodes[*place].runs();
+        if !nodes.iter().any(may) || nodes.iter().any(|place| runs(place) && !may(place)) {
+            // The others may wait for one that does not know as yet that it may.
             then.nobody = last(after) + bounds.crash() + bounds.settle();
         } else if at_once {
             then.nobody = bounds.gap_at_once();
