@@ -150,6 +150,27 @@ async fn the_demo_of_aws_makes_a_network_load_balancer_and_leaves_nothing_behind
 }
 
 #[tokio::test]
+async fn the_demo_of_arp_survives_the_loss_of_a_node_and_leaves_nothing_behind() {
+    let binary = env!("CARGO_BIN_EXE_roadstead");
+    let args = ["--once", "--provider", "arp", "--binary", binary];
+    let demo = Demo::start("arp", &args).await;
+    assert_eq!(demo.exit_code().await, Some(0), "{}", demo.process.log());
+    let said = demo.said();
+    for expected in [
+        "is answered",
+        "by pod web-3 on node-3",
+        "Healthy=True: announced by node-",
+        "0 of",
+        "power off",
+        "nobody answers for 172.30.0.1",
+        "Every step came true",
+    ] {
+        assert!(said.contains(expected), "{expected:?} is not in {said}");
+    }
+    demo.leaves_nothing_behind().await;
+}
+
+#[tokio::test]
 async fn ctrl_c_during_the_stay_ends_everything_in_order() {
     let binary = env!("CARGO_BIN_EXE_roadstead");
     let demo = Demo::start("stay", &["--binary", binary]).await;

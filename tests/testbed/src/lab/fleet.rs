@@ -35,7 +35,7 @@ pub struct FleetOptions {
 #[derive(Debug)]
 pub struct Fleet {
     options: FleetOptions,
-    /// The key that all announcers share.
+    /// The file with the key that all announcers share.
     key: PathBuf,
     controller: Option<Roadstead>,
     announcers: BTreeMap<u8, Announcer>,
@@ -117,6 +117,12 @@ impl FleetOptions {
 // === impl Fleet ===
 
 impl Fleet {
+    /// The key that all announcers share.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        KEY
+    }
+
     /// The controller.
     ///
     /// # Errors

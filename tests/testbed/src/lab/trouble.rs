@@ -3,7 +3,10 @@
 //! Partitions, one-way links, an API server that cannot be reached, strangers. What goes wrong with one node is in
 //! [`super::node`].
 
-use std::{net::IpAddr, sync::Arc};
+use std::{
+    net::{IpAddr, UdpSocket},
+    sync::Arc,
+};
 
 use anyhow::{Result, bail};
 
@@ -18,12 +21,15 @@ use super::{
 #[derive(Debug)]
 pub struct Foreign {
     machine: Client,
+    ip: IpAddr,
     lan: Arc<Lan>,
 }
 
 /// Where the first stranger is; no more than eight are there at a time.
 const FIRST_STRANGER: u8 = 230;
 const STRANGERS: u8 = 8;
+/// A port at which nobody need listen (RFC 863).
+const DISCARD: u16 = 9;
 
 // === impl Lab ===
 
@@ -112,6 +118,7 @@ impl Lab {
             stranger.namespace.add_address(ip, prefix, "eth0")?;
             return Ok(Foreign {
                 machine: stranger,
+                ip,
                 lan: Arc::clone(&self.lan),
             });
         }
@@ -135,6 +142,19 @@ impl Foreign {
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.machine
+    }
+
+    /// Sends a datagram to `to` from the address that may be somebody else's, and so asks the whole segment, in the name of
+    /// that address, where `to` is.
+    ///
+    /// # Errors
+    /// It cannot be sent.
+    pub fn speak_to(&self, to: IpAddr) -> Result<()> {
+        self.machine.namespace.inside(|| {
+            let socket = UdpSocket::bind((self.ip, 0))?;
+            socket.send_to(&[], (to, DISCARD))?;
+            Ok(())
+        })
     }
 }
 

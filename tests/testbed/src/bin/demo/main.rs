@@ -2,6 +2,7 @@
 //!
 //! This file decides how the demo ends; what it shows is in `play`.
 
+mod arp;
 mod aws;
 mod leftovers;
 mod manifests;
@@ -33,7 +34,7 @@ use tokio::{
 use crate::{
     screen::Screen,
     stage::Stage,
-    step::{NlbStep, Step},
+    step::{Layer2Step, NlbStep, Step},
 };
 
 /// The exit code of a wrong command line, as of clap's.
@@ -48,15 +49,15 @@ const BUILD_ENDS_WITHIN: Duration = Duration::from_secs(5);
 ///
 /// Starts a real kube-apiserver with etcd, three nodes that exist on paper only, and the roadstead binary with its mock
 /// provider; creates Services, one of them wrong, and shows what happens. Then it stays up until Ctrl-C, for you to try
-/// things. It needs Rust and Go and nothing else (for --provider aws also Python 3.11): what it builds, it keeps in the target
-/// directory, and no process outlives it.
+/// things. It needs Rust and Go and nothing else (for --provider aws also Python 3.11, for --provider arp root on Linux): what
+/// it builds, it keeps in the target directory, and no process outlives it.
 #[derive(Debug, Parser)]
 #[command(name = "cargo demo", bin_name = "cargo demo", max_term_width = 100)]
 struct Args {
     /// Do not stay: delete the Services, show that nothing is left, and end. Exits 0 if every step came true
     #[arg(long)]
     once: bool,
-    /// Who makes the load balancers: the mock, or aws over LocalStack on this machine
+    /// Who makes the load balancers: the mock, aws over LocalStack, or arp on a network within this machine
     #[arg(long, value_enum, default_value_t = Provider::Mock)]
     provider: Provider,
     /// How long to wait for anything that a step promises; building has no limit
@@ -74,6 +75,8 @@ enum Provider {
     Mock,
     /// Network Load Balancers, in an AWS that runs on this machine.
     Aws,
+    /// Addresses that nodes announce, on a network within this machine.
+    Arp,
 }
 
 /// How the demo was asked to end.
@@ -148,30 +151,35 @@ async fn shown(
     screen: &mut Screen,
     signals: &mut Signals,
 ) -> Outcome {
-    if args.provider == Provider::Aws {
-        return select! {
-            played = aws::play(args, stage, screen) => played.map_or_else(Outcome::Failed, |()| Outcome::Shown),
-            signal = signals.next() => {
-                // To stay until a signal is what it was asked for.
-                if screen.at() == Step::Nlb(NlbStep::Stay) {
-                    return Outcome::Shown;
-                }
-                tell(&format!("\ndemo: {signal} before all was shown: ending in order"));
-                if screen.at() == Step::ControlPlane {
-                    stage::interrupt_build();
-                }
-                Outcome::Interrupted
-            }
-        };
+    if args.provider == Provider::Mock {
+        return with_mock(args, stage, screen, signals).await;
     }
+    let play = async |stage: &mut Stage, screen: &mut Screen| match args.provider {
+        Provider::Arp => arp::play(args, stage, screen).await,
+        Provider::Aws | Provider::Mock => aws::play(args, stage, screen).await,
+    };
+    select! {
+        played = play(stage, screen) => played.map_or_else(Outcome::Failed, |()| Outcome::Shown),
+        signal = signals.next() => {
+            // To stay until a signal is what it was asked for.
+            if matches!(screen.at(), Step::Nlb(NlbStep::Stay) | Step::Layer2(Layer2Step::Stay)) {
+                return Outcome::Shown;
+            }
+            interrupted(signal, screen)
+        }
+    }
+}
+
+async fn with_mock(
+    args: &Args,
+    stage: &mut Stage,
+    screen: &mut Screen,
+    signals: &mut Signals,
+) -> Outcome {
     let played = select! {
         played = play::play(args, stage, screen) => played,
         signal = signals.next() => {
-            tell(&format!("\ndemo: {signal} before all was shown: ending in order"));
-            if screen.at() == Step::ControlPlane {
-                stage::interrupt_build();
-            }
-            return Outcome::Interrupted;
+            return interrupted(signal, screen);
         }
     };
     let shown = match played {
@@ -180,6 +188,16 @@ async fn shown(
         Err(error) => Err(error),
     };
     shown.map_or_else(Outcome::Failed, |()| Outcome::Shown)
+}
+
+fn interrupted(signal: &str, screen: &Screen) -> Outcome {
+    tell(&format!(
+        "\ndemo: {signal} before all was shown: ending in order"
+    ));
+    if screen.at() == Step::ControlPlane {
+        stage::interrupt_build();
+    }
+    Outcome::Interrupted
 }
 
 /// Which step failed, what was seen last, and what to do.

@@ -12,7 +12,8 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use k8s_openapi::api::{core::v1::Service, events::v1::Event};
 use kube::{Api, Client, api::ListParams};
 use roadstead_testbed::{
-    ControlPlane, FaultProxy, LocalStack, ObjectEvent, Roadstead, add_node,
+    ControlPlane, FaultProxy, Lab, LabOptions, LocalStack, ObjectEvent, Roadstead, add_node,
+    lab::{Fleet, FleetOptions},
     localstack::{self, Account, Landscape},
     node,
 };
@@ -40,6 +41,8 @@ pub(crate) struct Stage {
     roadstead: Option<Roadstead>,
     control_plane: Option<ControlPlane>,
     cloud: Option<Cloud>,
+    fleet: Option<Fleet>,
+    lab: Option<Lab>,
 }
 
 /// An AWS on this machine, and what stands in front of it and counts.
@@ -126,6 +129,35 @@ impl Stage {
         let environment = self.environment()?;
         let roadstead = Roadstead::start_in(binary, &kubeconfig, args, &environment)?;
         self.roadstead.insert(roadstead).ready(deadline).await
+    }
+
+    /// Starts a lab: three nodes and a client on a network of their own, and an API server.
+    pub(crate) async fn start_lab(&mut self) -> Result<&Lab> {
+        Ok(self.lab.insert(Lab::start(LabOptions::default()).await?))
+    }
+
+    /// Runs `binary` as controller and as announcer on every node, until all say that they are ready.
+    pub(crate) async fn start_fleet(
+        &mut self,
+        binary: &Path,
+        args: &[&str],
+        deadline: Duration,
+    ) -> Result<()> {
+        let lab = self.lab.as_ref().context("no lab was started")?;
+        let fleet = FleetOptions::new(binary)
+            .args(args)
+            .start(lab, deadline)
+            .await?;
+        self.fleet = Some(fleet);
+        Ok(())
+    }
+
+    /// The lab and what runs in it, once both were started.
+    pub(crate) fn network(&mut self) -> Result<(&Lab, &mut Fleet)> {
+        match (&self.lab, &mut self.fleet) {
+            (Some(lab), Some(fleet)) => Ok((lab, fleet)),
+            _ => bail!("no lab was started"),
+        }
     }
 
     /// What a process needs to act in that AWS, through what counts.
@@ -233,7 +265,11 @@ impl Stage {
 
     /// The end of the controller's log, if it was started and has said anything.
     pub(crate) fn log_tail(&self) -> Option<String> {
-        let tail = self.roadstead.as_ref()?.process().log_tail();
+        let controller = self
+            .fleet
+            .as_ref()
+            .and_then(|fleet| fleet.controller().ok());
+        let tail = self.roadstead.as_ref().or(controller)?.process().log_tail();
         (!tail.is_empty()).then_some(tail)
     }
 
@@ -253,8 +289,14 @@ impl Stage {
     /// # Errors
     /// Something did not end as it should; it was killed then.
     pub(crate) async fn end(&mut self, screen: &mut Screen) -> Result<()> {
-        if self.roadstead.is_some() || self.control_plane.is_some() {
+        if self.roadstead.is_some() || self.control_plane.is_some() || self.lab.is_some() {
             let _ = screen.line("");
+        }
+        if let Some(fleet) = self.fleet.take() {
+            end_roadstead(fleet.controller()?, screen).await?;
+        }
+        if self.lab.take().is_some() {
+            screen.say("the announcers, the nodes and kube-apiserver are gone")?;
         }
         let roadstead = match self.roadstead.take() {
             Some(roadstead) => end_roadstead(&roadstead, screen).await,

@@ -18,6 +18,22 @@ pub(crate) enum Step {
     Stay,
     /// A step of the demo of Network Load Balancers, after those of building.
     Nlb(NlbStep),
+    /// A step of the demo of addresses on a network, after those of building.
+    Layer2(Layer2Step),
+}
+
+/// What is shown of addresses on a network, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layer2Step {
+    Lab,
+    Fleet,
+    Service,
+    Handover,
+    Crash,
+    /// The last one with `--once`.
+    Delete,
+    /// The last one otherwise.
+    Stay,
 }
 
 /// What is shown of Network Load Balancers, in order.
@@ -59,6 +75,14 @@ impl Step {
                 NlbStep::Node => 8,
                 NlbStep::Delete | NlbStep::Stay => 9,
             },
+            Self::Layer2(step) => match step {
+                Layer2Step::Lab => 3,
+                Layer2Step::Fleet => 4,
+                Layer2Step::Service => 5,
+                Layer2Step::Handover => 6,
+                Layer2Step::Crash => 7,
+                Layer2Step::Delete | Layer2Step::Stay => Self::LAST,
+            },
         }
     }
 
@@ -89,6 +113,21 @@ impl Step {
                 NlbStep::Delete => "Delete the Service",
                 NlbStep::Stay => "Stay up until Ctrl-C",
             },
+            Self::Layer2(step) => match step {
+                Layer2Step::Lab => {
+                    "Start kube-apiserver, three nodes with kube-proxy, and a client, each with a network of its own"
+                }
+                Layer2Step::Fleet => {
+                    "Run roadstead controller, and roadstead announce on every node"
+                }
+                Layer2Step::Service => "Create a Service, and ask it from the client",
+                Layer2Step::Handover => "End the announcer in order, asking every millisecond",
+                Layer2Step::Crash => {
+                    "Take the announcing node's power away, asking every millisecond"
+                }
+                Layer2Step::Delete => "Delete the Service",
+                Layer2Step::Stay => "Stay up until Ctrl-C",
+            },
         }
     }
 
@@ -104,7 +143,8 @@ impl Step {
             | Self::Cure
             | Self::Status
             | Self::Delete
-            | Self::Nlb(_) => {
+            | Self::Nlb(_)
+            | Self::Layer2(_) => {
                 "run cargo demo again, on a busy machine with --deadline 5m; if it fails again, it is a bug: report it \
                  with the above."
             }

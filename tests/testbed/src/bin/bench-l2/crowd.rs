@@ -1,0 +1,199 @@
+//! What do thousands of addresses cost, and how fast do they move together?
+
+use std::{
+    collections::BTreeSet,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use k8s_openapi::api::core::v1::Service;
+use kube::{
+    Api,
+    api::{ListParams, PostParams},
+};
+use roadstead_testbed::{
+    Lab, Signal, addresses,
+    lab::{Fleet, Overheard},
+    poll_until, service,
+};
+
+use crate::{
+    outages::{ARP, number},
+    report::Report,
+};
+
+/// An API server on two cores takes minutes for ten thousand.
+const LONG: Duration = Duration::from_mins(10);
+const AT_ONCE: usize = 16;
+/// How long an idle announcer's processor time is counted.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// Makes Services until there are `count`, without pods, and waits until all have addresses and are announced.
+pub(crate) async fn grow(
+    lab: &Lab,
+    fleet: &Fleet,
+    from: usize,
+    count: usize,
+) -> Result<Vec<IpAddr>> {
+    let services: Api<Service> = Api::default_namespaced(lab.control_plane().client().await?);
+    let make = |n: usize| {
+        let services = services.clone();
+        async move {
+            let wanted = service(&format!("crowd-{n}"))
+                .class(ARP)
+                .port(80)
+                .without_node_ports()
+                .build();
+            services
+                .create(&PostParams::default(), &wanted)
+                .await
+                .context("creating a Service")
+        }
+    };
+    stream::iter(from..count)
+        .map(make)
+        .buffer_unordered(AT_ONCE)
+        .try_collect::<Vec<_>>()
+        .await?;
+    let vips = poll_until("all to have addresses", LONG, async || {
+        let all = services.list(&ListParams::default()).await.ok()?;
+        let vips: Vec<IpAddr> = all
+            .iter()
+            .flat_map(addresses)
+            .filter_map(|it| it.parse().ok())
+            .collect();
+        (vips.len() >= count).then_some(vips)
+    })
+    .await?;
+    poll_until("all to be announced", LONG, async || {
+        let mut held = 0.0;
+        for (number, node) in (1u8..).zip(lab.nodes()) {
+            let announcer = fleet.announcer(number).ok()?;
+            held += announcer
+                .metric(node, "roadstead_announcer_addresses")
+                .ok()??;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+        let wanted = count as f64;
+        (held >= wanted).then_some(())
+    })
+    .await?;
+    Ok(vips)
+}
+
+/// Memory and processor time of the announcers, idle.
+pub(crate) async fn footprint(
+    lab: &Lab,
+    fleet: &Fleet,
+    vips: usize,
+    report: &mut Report,
+) -> Result<()> {
+    let processes = || -> Result<Vec<_>> {
+        (1u8..)
+            .zip(lab.nodes())
+            .map(|(number, _)| Ok(fleet.announcer(number)?.process()))
+            .collect()
+    };
+    let before: Duration = processes()?
+        .iter()
+        .map(|it| it.cpu_time())
+        .sum::<Result<_>>()?;
+    tokio::time::sleep(IDLE).await;
+    let after: Duration = processes()?
+        .iter()
+        .map(|it| it.cpu_time())
+        .sum::<Result<_>>()?;
+    let mut most = 0;
+    for process in processes()? {
+        most = most.max(process.rss_bytes()?);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+    let megabytes = most as f64 / 1e6;
+    let goal = (vips == 1_000).then_some(30.0);
+    report.figure(
+        &format!("RSS of an announcer, {vips} VIPs"),
+        megabytes,
+        "MB",
+        goal,
+    );
+    #[expect(clippy::cast_precision_loss, reason = "a few nodes")]
+    let nodes = lab.nodes().len() as f64;
+    let share = (after.saturating_sub(before)).as_secs_f64() / IDLE.as_secs_f64() / nodes;
+    report.figure(
+        &format!("processor of an idle announcer, {vips} VIPs"),
+        share * 100.0,
+        "%",
+        None,
+    );
+    Ok(())
+}
+
+/// Kills the announcer that holds most, and measures from the first address that another takes over to the last.
+pub(crate) async fn takeover(
+    lab: &Lab,
+    fleet: &mut Fleet,
+    vips: &[IpAddr],
+    report: &mut Report,
+) -> Result<()> {
+    let mut held = Vec::new();
+    for (number, node) in (1u8..).zip(lab.nodes()) {
+        let count = fleet
+            .announcer(number)?
+            .metric(node, "roadstead_announcer_addresses")?;
+        held.push((number, count.unwrap_or_default()));
+    }
+    let (victim, count) = held
+        .into_iter()
+        .max_by(|one, other| one.1.total_cmp(&other.1))
+        .context("finding a victim")?;
+    let overhearing = lab.overhear()?;
+    let killed = Instant::now();
+    fleet.announcer(victim)?.signal(Signal::Kill)?;
+    let wanted: BTreeSet<IpAddr> = vips.iter().copied().collect();
+    let takers = |heard: &[Overheard]| {
+        let mut first: Vec<(IpAddr, Instant)> = Vec::new();
+        let mut seen = BTreeSet::new();
+        for one in heard
+            .iter()
+            .filter(|one| one.at > killed && wanted.contains(&one.ip))
+        {
+            // A periodic announcement of what others hold all along is no takeover.
+            if number(lab, one.mac) != Some(victim) && seen.insert(one.ip) {
+                first.push((one.ip, one.at));
+            }
+        }
+        first
+    };
+    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
+    poll_until("all to be taken over", LONG, async || {
+        (takers(&overhearing.so_far()).len() as f64 >= count).then_some(())
+    })
+    .await?;
+    let taken = takers(&overhearing.stop().await?);
+    // The periodic ones of others come one by one; what was taken over comes at once, and is most of it.
+    let first = taken
+        .iter()
+        .map(|(_, at)| *at)
+        .min()
+        .context("hearing a takeover")?;
+    let mut after: Vec<Duration> = taken.iter().map(|(_, at)| *at - first).collect();
+    after.sort_unstable();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a count of addresses"
+    )]
+    let last = after
+        .get((count as usize).saturating_sub(1))
+        .copied()
+        .unwrap_or_default();
+    let what = format!(
+        "{count} of {} VIPs taken over, last after first",
+        vips.len()
+    );
+    report.figure(&what, last.as_secs_f64() * 1_000.0, "ms", Some(100.0));
+    fleet.fill(lab)?;
+    fleet.ready(lab, Duration::from_mins(1)).await
+}
