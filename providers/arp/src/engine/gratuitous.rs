@@ -38,6 +38,18 @@ impl Segment {
         self.gratuitous_due(address, ticket, now, shared);
     }
 
+    /// Tells the neighbours once more of everything that is held, except where they are being told anyway.
+    pub(super) fn announce_again(&mut self, now: Instant, shared: &mut Shared) {
+        let told = |address: &&IpAddr| {
+            let vip = self.vips.get(*address);
+            vip.is_some_and(|vip| vip.round.sent >= ROUNDS)
+        };
+        let quiet: Vec<IpAddr> = self.claimed.iter().filter(told).copied().collect();
+        for address in quiet {
+            self.announce(address, now, shared);
+        }
+    }
+
     pub(super) fn gratuitous_due(
         &mut self,
         address: IpAddr,

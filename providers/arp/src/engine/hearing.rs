@@ -122,6 +122,7 @@ impl Segment {
         let apart = shared.wall(now).abs_diff(hello.sent_at);
         peer.fresh |= peer.joined || Duration::from_millis(apart) <= CLOCKS_WITHIN;
         let after = (peer.hears_us, peer.standing, peer.fresh);
+        let back = !before.0 && peer.hears_us && peer.standing != Standing::Listening;
         let listens = peer.standing == Standing::Listening && before.1 != Standing::Listening;
         if peer.fresh && (listens || !before.2) {
             // It knows nothing of what is held. One whose voice may be a recording is only named.
@@ -137,6 +138,10 @@ impl Segment {
             }
             (true, false) => self.tell_lost(id, PeerLostCause::Deaf, shared),
             (true, true) | (false, false) => {}
+        }
+        if back {
+            // It was about all along, where this station was not heard, and may have announced what is held here.
+            self.announce_again(now, shared);
         }
         if after.2 {
             self.take_statements(id, hello, now, shared);

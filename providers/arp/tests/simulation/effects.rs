@@ -122,7 +122,6 @@ impl World {
         self.forget(true);
         then.several = Bounds::of(self).both_after_healing();
         then.from = None;
-        then.neighbours = false;
     }
 
     pub(crate) fn is_cut(&mut self, from: Place, to: Place, then: &mut Expected) {
