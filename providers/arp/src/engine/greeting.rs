@@ -78,7 +78,8 @@ impl Greeting {
         self.full_asked = true;
     }
 
-    /// Everything held is to be told at once, and again: something is not held any more that others believe is.
+    /// Everything held is to be told at once, and again, for what is lost once would be missed for a second: somebody is
+    /// new, or something is not held any more that others believe is.
     pub(super) fn insist_in_full(&mut self) {
         self.full_asked = true;
         self.full_repeats = REPEATS;

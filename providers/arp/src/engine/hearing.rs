@@ -126,7 +126,7 @@ impl Segment {
         let listens = peer.standing == Standing::Listening && before.1 != Standing::Listening;
         if peer.fresh && (listens || !before.2) {
             // It knows nothing of what is held. One whose voice may be a recording is only named.
-            self.greeting.ask_in_full();
+            self.greeting.insist_in_full();
         }
         match (before.0, peer.hears_us) {
             (false, true) => {
