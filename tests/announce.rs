@@ -87,6 +87,12 @@ async fn a_service_with_an_address_is_announced_and_says_by_whom_in_one_write() 
     announcing.let_go("192.0.2.7", Some(&other));
     let taken_over = until_health(&place, &other).await;
     let version = |service: &Service| service.metadata.resource_version.clone();
+    // What is written is seen before its answer is counted.
+    poll_until("both writes to be answered", DEADLINE, async || {
+        (announcing.writes(200) + second.writes(200) >= 2).then_some(())
+    })
+    .await
+    .unwrap();
     assert_eq!((announcing.writes(200), second.writes(200)), (1, 1));
     announcing.stop().await;
     second.stop().await;
