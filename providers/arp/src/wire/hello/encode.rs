@@ -35,7 +35,7 @@ pub enum Unsayable {
 ///
 /// # Errors
 ///
-/// [`Unsayable`], for a hello that [`decode`](super::decode) would not take either.
+/// [`Unsayable`], for a hello that [`decode`](super::decode()) would not take either.
 pub fn encode(hello: &Hello, key: &Key) -> Result<Vec<u8>, Unsayable> {
     let Hello {
         station: Station { node, interface },
