@@ -1,4 +1,4 @@
-//! Whose turn is it? Calls wait here until AWS takes them: the more urgent first, then who came first.
+//! Whose turn is it? Calls wait here until AWS takes them: the more urgent first, then those of whoever began first.
 //!
 //! A call that cannot be sent yet holds up no other that can: tokens are set aside for nobody in particular; only a check leaves
 //! some, so that a user who comes while everything is checked does not wait for each token. There is no task behind this: the first
@@ -34,9 +34,12 @@ struct Queue {
     next: u64,
 }
 
-/// A place in the order.
+/// A place in the order: how urgent, when the work began that the call belongs to, and which of its calls.
+///
+/// What began first is finished first: of two hundred Services at once the first ones are served while the last ones begin, and what
+/// all of them wait for, as the group that they share, is not made after each one's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn(Priority, u64);
+struct Turn(Priority, u64, u64);
 
 /// A waiting call's place. Dropped, it is free, and so is a token that was given to it.
 struct Place {
@@ -81,9 +84,14 @@ impl Limiter {
         })
     }
 
-    /// Waits until the call may be made.
-    pub(super) async fn acquire(self: &Arc<Self>, action: Action, priority: Priority) -> Permit {
-        let place = Place::take(self, action, priority);
+    /// Waits until the call may be made. `begun` orders calls of the same priority, the lower one first.
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        action: Action,
+        priority: Priority,
+        begun: u64,
+    ) -> Permit {
+        let place = Place::take(self, action, priority, begun);
         loop {
             match place.look() {
                 Look::Go => return place.leave(),
@@ -161,7 +169,7 @@ impl Queue {
         waiting
             .iter()
             .filter_map(|(action, turns)| {
-                let (Turn(priority, _), _) = turns.first_key_value()?;
+                let (Turn(priority, ..), _) = turns.first_key_value()?;
                 buckets.ready_in(now, *action, *priority)
             })
             .min()
@@ -171,10 +179,10 @@ impl Queue {
 // === impl Place ===
 
 impl Place {
-    fn take(limiter: &Arc<Limiter>, action: Action, priority: Priority) -> Self {
+    fn take(limiter: &Arc<Limiter>, action: Action, priority: Priority, begun: u64) -> Self {
         let called = Arc::new(Notify::new());
         let mut queue = limiter.queue();
-        let turn = Turn(priority, queue.next);
+        let turn = Turn(priority, begun, queue.next);
         queue.next += 1;
         queue
             .waiting

@@ -16,7 +16,16 @@ mod metrics;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::HashMap, error::Error as StdError, fmt, future::Future, sync::Arc};
+use std::{
+    collections::HashMap,
+    error::Error as StdError,
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
@@ -83,6 +92,8 @@ struct Shared {
     limiter: Arc<Limiter>,
     /// For [`AT_ONCE`] calls.
     room: Semaphore,
+    /// How often calls were asked for: when each work began.
+    begun: AtomicU64,
     metrics: AwsMetrics,
     zones: OnceCell<HashMap<String, ZoneType>>,
 }
@@ -92,6 +103,7 @@ struct Shared {
 pub(crate) struct Calls {
     api: Api,
     priority: Priority,
+    begun: u64,
 }
 
 // === impl Api ===
@@ -113,16 +125,18 @@ impl Api {
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             limiter: Limiter::new(limits.clone()),
             room: Semaphore::new(AT_ONCE),
+            begun: AtomicU64::new(0),
             metrics: metrics.clone(),
             zones: OnceCell::new(),
         }))
     }
 
-    /// The calls, made for this reason.
+    /// The calls, made for this reason, of a work that begins now: of the same priority, what began first goes first.
     pub(crate) fn calls(&self, priority: Priority) -> Calls {
         Calls {
             api: self.clone(),
             priority,
+            begun: self.0.begun.fetch_add(1, Ordering::Relaxed),
         }
     }
 }
@@ -197,7 +211,8 @@ impl Calls {
     /// Waits until the call may be made.
     async fn turn(&self, action: Action) -> Permit {
         let asked = Instant::now();
-        let permit = self.api.0.limiter.acquire(action, self.priority).await;
+        let limiter = &self.api.0.limiter;
+        let permit = limiter.acquire(action, self.priority, self.begun).await;
         self.api
             .0
             .metrics

@@ -11,7 +11,7 @@ const CREATE: Action = Action::CreateLoadBalancer;
 /// So many calls that come at once, made and answered.
 async fn make(limiter: &Arc<Limiter>, action: Action, count: usize) {
     for _ in 0..count {
-        drop(limiter.acquire(action, Priority::Check).await);
+        drop(limiter.acquire(action, Priority::Check, 0).await);
     }
 }
 
@@ -24,7 +24,7 @@ async fn without_creations() -> Arc<Limiter> {
 
 fn waits(limiter: &Arc<Limiter>, action: Action, priority: Priority) -> BoxFuture<'static, Permit> {
     let limiter = Arc::clone(limiter);
-    let mut waiting = async move { limiter.acquire(action, priority).await }.boxed();
+    let mut waiting = async move { limiter.acquire(action, priority, 0).await }.boxed();
     assert!(
         (&mut waiting).now_or_never().is_none(),
         "{action} does not wait"
@@ -55,10 +55,30 @@ async fn the_more_urgent_go_first_and_then_who_came_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_began_first_is_finished_before_what_began_later_goes_on() {
+    let limiter = without_creations().await;
+    let served = FuturesUnordered::new();
+    for (name, begun) in [
+        ("first", 1),
+        ("second", 2),
+        ("third", 3),
+        ("of the first", 1),
+    ] {
+        let limiter = Arc::clone(&limiter);
+        let mut waiting =
+            async move { limiter.acquire(CREATE, Priority::Serve, begun).await }.boxed();
+        assert!((&mut waiting).now_or_never().is_none());
+        served.push(waiting.map(move |_| name));
+    }
+    let order: Vec<&str> = served.collect().await;
+    assert_eq!(order, ["first", "of the first", "second", "third"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_without_tokens_holds_up_no_other() {
     let limiter = without_creations().await;
     let _creation = waits(&limiter, CREATE, Priority::Serve);
-    let read = limiter.acquire(Action::DescribeTags, Priority::Check);
+    let read = limiter.acquire(Action::DescribeTags, Priority::Check, 0);
     assert!(read.now_or_never().is_some());
 }
 
@@ -82,7 +102,7 @@ async fn a_token_given_to_someone_who_is_gone_goes_to_the_next() {
     let token = Duration::from_secs_f64(1.0 / (0.2 * 0.98)) + Duration::from_millis(2);
     tokio::time::sleep(token).await;
     limiter.queue().serve(limiter.now());
-    let called = !limiter.queue().holds(CREATE, Turn(Priority::Serve, 9));
+    let called = !limiter.queue().holds(CREATE, Turn(Priority::Serve, 0, 9));
     assert!(called, "the token is not its own yet");
     drop(gone);
     assert!(next.now_or_never().is_some());
@@ -105,12 +125,12 @@ async fn when_the_timekeeper_leaves_another_keeps_the_time() {
 async fn a_refusal_makes_all_of_its_bucket_wait() {
     let limiter = Limiter::new(Limits::documented());
     let refused = limiter
-        .acquire(Action::RegisterTargets, Priority::Serve)
+        .acquire(Action::RegisterTargets, Priority::Serve, 0)
         .await;
     let told = refused.throttled().as_secs_f64();
     let token = 1.0 / (4.0 * 0.98);
     assert!((told - token).abs() < 0.01, "{told}");
-    let next = limiter.acquire(Action::DeregisterTargets, Priority::Serve);
+    let next = limiter.acquire(Action::DeregisterTargets, Priority::Serve, 0);
     let waited = seconds_until(next).await;
     assert!((waited - token).abs() < 0.01, "{waited}");
 }
@@ -120,7 +140,7 @@ async fn a_call_in_flight_keeps_its_place_until_it_is_answered() {
     let limiter = Limiter::new(Limits::documented());
     let mut in_flight = Vec::new();
     for _ in 0..9 {
-        in_flight.push(limiter.acquire(CREATE, Priority::Serve).await);
+        in_flight.push(limiter.acquire(CREATE, Priority::Serve, 0).await);
     }
     let mut next = waits(&limiter, CREATE, Priority::Serve);
     tokio::time::sleep(Duration::from_mins(10)).await;
@@ -146,7 +166,7 @@ async fn a_thousand_services_are_served_as_fast_as_aws_lets_them() {
                 Action::CreateListener,
                 Action::RegisterTargets,
             ] {
-                drop(limiter.acquire(action, Priority::Serve).await);
+                drop(limiter.acquire(action, Priority::Serve, 0).await);
             }
         })
         .collect();
