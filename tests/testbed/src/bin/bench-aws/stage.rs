@@ -142,6 +142,9 @@ impl Bench {
         let account = self.localstack.account().await?;
         let land = account.landscape(CLUSTER).private_subnets(3);
         let land = land.instances(u32::try_from(NODES)? + 3).build().await?;
+        // LocalStack starts a service when it is first asked, which takes seconds.
+        let listed = account.call("elasticloadbalancing", "DescribeLoadBalancers", &[]);
+        listed.await?;
         let proxy = FaultProxy::start(&self.localstack.endpoint()).await?;
         let seen = Seen::watch(Api::namespaced(client.clone(), "default")).await?;
         let stage = Stage {
