@@ -3,7 +3,10 @@
 use std::{net::IpAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
-use roadstead_testbed::{Lab, lab::vip4};
+use roadstead_testbed::{
+    Lab,
+    lab::{vip4, vip6},
+};
 
 use crate::{
     distribution::Distribution,
@@ -30,7 +33,10 @@ pub(crate) async fn next_to_the_kernel(
         .only()
         .context("finding who announces")?;
     let node = lab.node(number(lab, mac).context("finding the node that announces")?);
-    let kernels = IpAddr::from(vip4(KERNELS));
+    let (protocol, kernels) = match vip {
+        IpAddr::V4(_) => ("ARP", IpAddr::from(vip4(KERNELS))),
+        IpAddr::V6(_) => ("NDP", vip6(KERNELS).into()),
+    };
     node.add_address(kernels, "eth0")?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
@@ -45,7 +51,7 @@ pub(crate) async fn next_to_the_kernel(
     for (name, share) in [("p50", 0.5), ("p99", 0.99)] {
         let (ours, theirs) = (ours.quantile(share), theirs.quantile(share));
         let what = format!(
-            "ARP answer, {vips} VIPs, {name}: times the kernel's own {:.0} us",
+            "{protocol} answer, {vips} VIPs, {name}: times the kernel's own {:.0} us",
             theirs * 1_000.0
         );
         report.figure(&what, ours / theirs, "x", Some(1.5));

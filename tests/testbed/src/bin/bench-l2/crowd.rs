@@ -43,6 +43,8 @@ pub(crate) async fn grow(
         async move {
             let wanted = service(&format!("crowd-{n}"))
                 .class(ARP)
+                // An IPv4 segment of the lab has room for a hundred.
+                .families("SingleStack", &["IPv6"])
                 .port(80)
                 .without_node_ports()
                 .build();
