@@ -323,7 +323,10 @@ async fn hellos_from_beyond_a_router_change_nothing() {
         socket
             .send_to(
                 b"hello",
-                (roadstead_arp::net::GROUP_V4, roadstead_arp::net::PORT),
+                (
+                    roadstead_arp::wire::hello::GROUP_V4,
+                    roadstead_arp::wire::hello::PORT,
+                ),
             )
             .unwrap();
     });

@@ -13,9 +13,10 @@ use std::{net::Ipv6Addr, os::fd::AsFd, time::Duration};
 use roadstead_arp::{
     Interface, InterfaceIndex,
     net::{
-        Family, FrameKind, FrameSocket, GROUP_V4, GROUP_V6, Groups, HelloSocket, LinkSelection,
-        LinkWatch, News, PORT, Unusable,
+        Family, FrameKind, FrameSocket, Groups, HelloSocket, LinkSelection, LinkWatch, News,
+        Unusable,
     },
+    wire::hello::{GROUP_V4, GROUP_V6, PORT},
 };
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use segment::{Host, Segment};

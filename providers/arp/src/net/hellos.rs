@@ -5,27 +5,17 @@
 
 use std::{
     fmt, io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6},
+    net::{SocketAddr, SocketAddrV4, SocketAddrV6},
 };
 
 use rustix::net::SendFlags;
 use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
 
 use super::sys;
-use crate::Interface;
-
-/// The UDP port of hellos.
-pub const PORT: u16 = 7114;
-
-/// The group of hellos over IPv4: link-local (RFC 5771 section 4), so no router passes it on and no switch prunes it.
-pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 254);
-
-/// The group of hellos over IPv6: of the link only (RFC 4291 section 2.7).
-pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x114);
-
-/// Sent with this, and believed only with this: a packet from beyond the link has passed a router and has less
-/// (RFC 5082).
-pub const HOP_LIMIT: u8 = 255;
+use crate::{
+    Interface,
+    wire::hello::{GROUP_V4, GROUP_V6, HOP_LIMIT, PORT},
+};
 
 /// Room for the hellos of 200 peers that come while this process waits for a processor.
 const RECEIVE_BUFFER: usize = 1 << 20;

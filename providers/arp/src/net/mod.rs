@@ -21,7 +21,7 @@ pub use self::{
     counters::NetStats,
     frames::{FrameKind, FrameSocket},
     groups::Groups,
-    hellos::{Datagram, Family, GROUP_V4, GROUP_V6, HOP_LIMIT, HelloSocket, PORT},
+    hellos::{Datagram, Family, HelloSocket},
     netlink::{LinkWatch, News},
     selection::{BadPattern, LinkSelection, NamePattern, Unusable},
 };
