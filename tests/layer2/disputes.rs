@@ -1,9 +1,13 @@
 //! What becomes of an address that a foreign host uses?
 
-use roadstead_testbed::{addresses, poll_until};
+use std::time::Duration;
 
-use crate::bed::{DEADLINE, bed, web};
-use roadstead_testbed::lab::vip4;
+use roadstead_testbed::{addresses, lab::vip4, poll_until};
+
+use crate::bed::{bed, web};
+
+/// A write of the announcer that is not answered is given up after 15 s and tried again, more slowly each time.
+const PATIENCE: Duration = Duration::from_mins(2);
 
 #[tokio::test]
 async fn an_address_that_a_foreign_host_uses_is_not_claimed_and_the_user_is_told() {
@@ -34,7 +38,7 @@ async fn a_service_whose_address_a_foreign_host_begins_to_use_is_given_another()
     let stranger = bed.lab.foreign_host(vip).unwrap();
     // It is heard as soon as it speaks.
     stranger.speak_to(bed.lab.node(1).v4().into()).unwrap();
-    let moved = poll_until("another address", DEADLINE, async || {
+    let moved = poll_until("another address", PATIENCE, async || {
         let service = bed
             .until(&served.place, &served.name, "an address", |service| {
                 !addresses(service).is_empty()
