@@ -19,15 +19,19 @@ pub(super) async fn from_cluster(name: &str, client: &Client) -> Result<Service,
         .map_err(|error| cluster(&format!("Service {namespace}/{name}"), error))
 }
 
-/// The first Service of a manifest, as the API server would have it: with a uid that no Service has.
-pub(super) fn from_file(path: &Path, default_namespace: &str) -> Result<Service, Error> {
-    let shown = path.display().to_string();
-    let text = if path == Path::new("-") {
+/// What a manifest says; `-` is standard input.
+pub(super) fn text(path: &Path) -> std::io::Result<String> {
+    if path == Path::new("-") {
         std::io::read_to_string(std::io::stdin())
     } else {
         std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| Error::Read(shown.clone(), error))?;
+    }
+}
+
+/// The first Service of a manifest, as the API server would have it: with a uid that no Service has.
+pub(super) fn from_file(path: &Path, default_namespace: &str) -> Result<Service, Error> {
+    let shown = path.display().to_string();
+    let text = text(path).map_err(|error| Error::Read(shown.clone(), error))?;
     parse_manifest(&text, &shown, default_namespace)
 }
 

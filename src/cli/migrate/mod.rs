@@ -23,6 +23,7 @@ use serde_json::Value;
 
 pub use self::metallb::Malformed;
 use self::metallb::{Configuration, GROUP};
+use super::manifest;
 
 /// Nothing can be translated.
 #[derive(Debug, thiserror::Error)]
@@ -113,12 +114,7 @@ pub async fn run(source: Source) -> Result<(), Error> {
 
 fn read(path: &Path, found: &mut Configuration) -> Result<(), Error> {
     let shown = path.display().to_string();
-    let text = if path == Path::new("-") {
-        std::io::read_to_string(std::io::stdin())
-    } else {
-        std::fs::read_to_string(path)
-    };
-    let text = text.map_err(|error| Error::Read(shown.clone(), error))?;
+    let text = manifest::text(path).map_err(|error| Error::Read(shown.clone(), error))?;
     for document in serde_yaml::Deserializer::from_str(&text) {
         let object =
             Value::deserialize(document).map_err(|error| Error::Parse(shown.clone(), error))?;

@@ -16,14 +16,14 @@ mod report;
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::ExitCode,
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use roadstead_testbed::{
-    Lab, LabOptions,
+    Lab, LabOptions, cargo,
     lab::{Fleet, FleetOptions},
 };
 
@@ -87,7 +87,7 @@ async fn main() -> Result<ExitCode> {
     let args = Args::parse();
     let binary = match &args.binary {
         Some(binary) => binary.clone(),
-        None => build()?,
+        None => cargo::build("roadstead", &["--release", "--package", "roadstead"]).await?,
     };
     fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
     let mut report = Report::default();
@@ -269,19 +269,4 @@ fn draw(path: &Path, measured: &[(Way, Distribution)]) -> Result<()> {
     fs::write(path, chart.svg()?).with_context(|| format!("writing {}", path.display()))?;
     Report::say(&format!("drawn: {}", path.display()));
     Ok(())
-}
-
-fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "--bin", "roadstead"])
-        .status();
-    if !built.context("running cargo")?.success() {
-        bail!("building roadstead in release mode failed; see above");
-    }
-    let me = std::env::current_exe().context("finding this program")?;
-    Ok(me
-        .parent()
-        .context("finding this program's folder")?
-        .join("roadstead"))
 }
