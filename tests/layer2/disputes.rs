@@ -1,13 +1,8 @@
 //! What becomes of an address that a foreign host uses?
 
-use std::time::Duration;
-
 use roadstead_testbed::{addresses, lab::vip4, poll_until};
 
-use crate::bed::{bed, web};
-
-/// A write of the announcer that is not answered is given up after 15 s and tried again, more slowly each time.
-const PATIENCE: Duration = Duration::from_mins(2);
+use crate::bed::{DEADLINE, bed, web};
 
 #[tokio::test]
 async fn an_address_that_a_foreign_host_uses_is_not_claimed_and_the_user_is_told() {
@@ -38,7 +33,7 @@ async fn a_service_whose_address_a_foreign_host_begins_to_use_is_given_another()
     let stranger = bed.lab.foreign_host(vip).unwrap();
     // It is heard as soon as it speaks.
     stranger.speak_to(bed.lab.node(1).v4().into()).unwrap();
-    let moved = poll_until("another address", PATIENCE, async || {
+    let moved = poll_until("another address", DEADLINE, async || {
         let service = bed
             .until(&served.place, &served.name, "an address", |service| {
                 !addresses(service).is_empty()

@@ -46,14 +46,13 @@ impl Lan {
     pub(super) fn create(segments: impl IntoIterator<Item = Segment>) -> Result<Self> {
         let namespace = Namespace::create("lan")?;
         for segment in segments {
-            let (bridge, v4, v6) = (
-                segment.bridge(),
-                segment.v4(ROUTER),
-                segment.v6(ROUTER.into()),
-            );
-            // Snooping would need somebody who asks for memberships: without, it may hold multicast back.
+            let (bridge, mac) = (segment.bridge(), Mac::of(segment, ROUTER));
+            let (v4, v6) = (segment.v4(ROUTER), segment.v6(ROUTER.into()));
+            // Without an address that was given to it, a bridge takes the lowest one of its ports: whoever is plugged in then
+            // may change where everybody's router is. Snooping would need somebody who asks for memberships: without, it may
+            // hold multicast back.
             namespace.ip(&format!(
-                "link add {bridge} type bridge mcast_snooping 0
+                "link add {bridge} address {mac} type bridge mcast_snooping 0
                  address add {v4}/24 dev {bridge}
                  address add {v6}/64 dev {bridge} nodad
                  link set {bridge} up"
