@@ -35,4 +35,13 @@ impl Chance {
     pub(crate) fn once_in(&mut self, per_mille: u64) -> bool {
         self.next() % 1000 < per_mille
     }
+
+    /// How many nodes a world has: mostly few, since what many do takes as many times the square to compute.
+    pub(crate) fn nodes(&mut self) -> usize {
+        match self.below(1000) {
+            0..880 => 2 + self.below(4),
+            880..990 => 6 + self.below(7),
+            _ => 13 + self.below(38),
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
 
 fn make(seed: u64) -> World {
     let mut chance = Chance::new(!seed);
-    let nodes = 2 + chance.below(4);
+    let nodes = chance.nodes();
     let mut net = Net::calm(nodes);
     net.most_delay = Duration::from_millis([1, 5][chance.below(2)]);
     let mut world = World::new(seed, nodes, net);
@@ -60,7 +60,7 @@ fn play(world: &mut World) {
 fn lost_packets_may_move_an_address_but_leave_it_answered_for() {
     seeds::run(
         "lost_packets_may_move_an_address_but_leave_it_answered_for",
-        0..30,
+        0..500,
         make,
         play,
     );

@@ -64,32 +64,43 @@ impl World {
     /// Exactly one answers for every address that anybody may announce, it may, and everybody knows who it is; no one
     /// else answers a client's question.
     pub(crate) fn check_quiet(&mut self, neighbours: bool) {
-        let parts: BTreeSet<usize> = self.net.parts.iter().copied().collect();
-        for address in self.addresses() {
-            for part in &parts {
-                self.check_address(*part, address, neighbours);
-            }
+        if let Err(unquiet) = self.is_quiet(neighbours) {
+            panic!("{unquiet}");
         }
         self.check_answers();
     }
 
-    fn check_address(&mut self, part: usize, address: IpAddr, neighbours: bool) {
+    /// Whether all is as it should be, but for what a client's question would show; else what is not.
+    pub(crate) fn is_quiet(&self, neighbours: bool) -> Result<(), String> {
+        let parts: BTreeSet<usize> = self.net.parts.iter().copied().collect();
+        for address in self.addresses() {
+            for part in &parts {
+                self.is_settled(*part, address, neighbours)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_settled(&self, part: usize, address: IpAddr, neighbours: bool) -> Result<(), String> {
         let here: Vec<Place> = (0..self.nodes.len())
             .filter(|place| self.net.parts[*place] == part)
             .collect();
         let may = here.iter().any(|place| self.nodes[*place].may(address));
         let answering = self.answering(part, address);
         if !may {
-            assert_eq!(answering, [], "{address} must be answered for by nobody");
-            return;
+            ensure(answering.is_empty(), || {
+                format!("{address} is answered for by {answering:?}, and must be by nobody")
+            })?;
+            return Ok(());
         }
         let [holder] = answering.as_slice() else {
-            panic!("{address} is answered for by {answering:?} in part {part}, not by one");
+            return Err(format!(
+                "{address} is answered for by {answering:?} in part {part}, not by one"
+            ));
         };
-        assert!(
-            self.nodes[*holder].may(address),
-            "{address}: {holder} may not"
-        );
+        ensure(self.nodes[*holder].may(address), || {
+            format!("{address}: {holder} may not")
+        })?;
         let name = &self.nodes[*holder].name;
         for place in here {
             let node = &self.nodes[place];
@@ -97,21 +108,22 @@ impl World {
                 && self.net.hears(place, *holder)
             {
                 let holders = engine.holders(address);
-                assert!(
-                    holders.len() == 1 && holders[0].node == *name,
-                    "{place} believes that {address} is held by {holders:?}, not by {name}"
-                );
+                ensure(holders.len() == 1 && holders[0].node == *name, || {
+                    format!("{place} believes that {address} is held by {holders:?}, not by {name}")
+                })?;
             }
         }
         let outside = self.outside();
         if neighbours && self.net.parts[outside] == part {
-            let seen = self.client.neighbours.get(&address);
-            assert_eq!(
-                seen,
-                Some(&self.nodes[*holder].mac),
-                "the client's neighbour {address}"
+            let (seen, mac) = (
+                self.client.neighbours.get(&address),
+                self.nodes[*holder].mac,
             );
+            ensure(seen == Some(&mac), || {
+                format!("the client's neighbour {address} is at {seen:?}, not at {mac}")
+            })?;
         }
+        Ok(())
     }
 
     /// Asks for every address, and counts the answers.
@@ -140,4 +152,8 @@ impl World {
             assert_eq!(answers, expected, "answers for {address}");
         }
     }
+}
+
+fn ensure(holds: bool, what: impl FnOnce() -> String) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(what()) }
 }

@@ -22,8 +22,7 @@ const SETTLE: Duration = Duration::from_secs(25);
 
 fn make(seed: u64) -> World {
     let mut chance = Chance::new(!seed);
-    let most = if chance.once_in(50) { 11 } else { 5 };
-    let nodes = 2 + chance.below(most);
+    let nodes = chance.nodes();
     let mut net = Net::calm(nodes);
     net.in_order = chance.once_in(300);
     net.doubled = [0, 100, 1000][chance.below(3)];
@@ -171,7 +170,7 @@ fn play(world: &mut World) {
 fn after_a_storm_exactly_one_answers_for_each_address() {
     seeds::run(
         "after_a_storm_exactly_one_answers_for_each_address",
-        0..60,
+        0..500,
         make,
         play,
     );

@@ -53,11 +53,11 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) client: Client,
     pub(crate) watch: Watch,
-    /// Every hello ever said, by whom.
     /// What was ever announced: who starts later knows it from the Service's status.
     pub(crate) published: BTreeSet<IpAddr>,
     /// Every address that any node was ever told of.
     told: BTreeSet<IpAddr>,
+    /// Every hello ever said, by whom, if they are to be kept.
     pub(crate) recorded: Option<Vec<(Place, Packet)>>,
     /// What each node told of itself, in order.
     pub(crate) history: Vec<(Duration, Place, Event)>,
@@ -357,6 +357,12 @@ impl World {
         if news {
             self.look();
         }
+    }
+
+    /// Whether something else than a packet is still to come.
+    pub(crate) fn expects_more(&self) -> bool {
+        let mut due = self.queued.values();
+        due.any(|due| !matches!(due, Due::Arrive { .. }))
     }
 
     /// Sees who answers for what at this moment.
