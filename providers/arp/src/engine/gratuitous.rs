@@ -38,15 +38,14 @@ impl Segment {
         self.gratuitous_due(address, ticket, now, shared);
     }
 
-    /// Tells the neighbours once more of everything that is held, except where they are being told anyway.
+    /// Tells the neighbours once more of everything that is held. Where they are being told anyway, they are as often again:
+    /// the last time may be too soon after the other's, for those that take no second change within a second.
     pub(super) fn announce_again(&mut self, now: Instant, shared: &mut Shared) {
-        let told = |address: &&IpAddr| {
-            let vip = self.vips.get(*address);
-            vip.is_some_and(|vip| vip.round.sent >= ROUNDS)
-        };
-        let quiet: Vec<IpAddr> = self.claimed.iter().filter(told).copied().collect();
-        for address in quiet {
-            self.announce(address, now, shared);
+        for address in self.claimed.clone() {
+            match self.vips.get_mut(&address) {
+                Some(vip) if vip.round.sent < ROUNDS => vip.round.sent = vip.round.sent.min(1),
+                Some(_) | None => self.announce(address, now, shared),
+            }
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) struct Expected {
     pub(crate) from: Option<BTreeSet<Place>>,
     /// How long until all is quiet.
     pub(crate) settle: Duration,
-    /// Whether the client has heard every announcement.
+    /// Whether the client has been told then where everything is; else it learns so by asking.
     pub(crate) neighbours: bool,
 }
 

@@ -114,10 +114,13 @@ impl World {
         self.net.parts = parts.to_vec();
         self.forget(true);
         then.nobody = Bounds::of(self).crash();
-        then.neighbours = false;
     }
 
     pub(crate) fn heals(&mut self, then: &mut Expected) {
+        // Of a client that was on its own, nobody knows that it is back: what moved meanwhile it is told within a minute.
+        let outside = self.net.parts[self.outside()];
+        then.neighbours = (self.nodes.iter().enumerate())
+            .any(|(place, node)| self.net.parts[place] == outside && node.runs() && node.link);
         self.net.parts.fill(0);
         self.forget(true);
         then.several = Bounds::of(self).both_after_healing();

@@ -24,6 +24,7 @@ mod world;
 
 mod attacks;
 mod calm;
+mod healing;
 mod lossy;
 mod schedule;
 mod stations;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
-use roadstead_arp::engine::{Candidates, Selection, Wanted};
+use roadstead_arp::engine::{Candidates, Engine, Selection, StanceView, Wanted};
 
 use crate::{
     client::Client,
@@ -81,6 +81,17 @@ impl World {
         Ok(())
     }
 
+    /// Whether a node waits for its turn to claim something.
+    pub(crate) fn somebody_waits(&self) -> bool {
+        let waits = |engine: &Engine| {
+            let interfaces = engine.view(self.now).interfaces;
+            let mut addresses = interfaces.iter().flat_map(|one| &one.addresses);
+            addresses.any(|address| address.stance == StanceView::InLine)
+        };
+        let mut engines = self.nodes.iter().filter_map(|node| node.engine.as_ref());
+        engines.any(waits)
+    }
+
     fn is_settled(&self, part: usize, address: IpAddr, neighbours: bool) -> Result<(), String> {
         let here: Vec<Place> = (0..self.nodes.len())
             .filter(|place| self.net.parts[*place] == part)
@@ -115,13 +126,11 @@ impl World {
         }
         let outside = self.outside();
         if neighbours && self.net.parts[outside] == part {
-            let (seen, mac) = (
-                self.client.neighbours.get(&address),
-                self.nodes[*holder].mac,
-            );
-            ensure(seen == Some(&mac), || {
-                format!("the client's neighbour {address} is at {seen:?}, not at {mac}")
-            })?;
+            let (seen, mac) = (self.client.believes(address), self.nodes[*holder].mac);
+            ensure(
+                !seen.is_empty() && seen.iter().all(|seen| *seen == mac),
+                || format!("the client's neighbour {address} is at {seen:?}, not at {mac}"),
+            )?;
         }
         Ok(())
     }

@@ -196,7 +196,7 @@ impl World {
         match due {
             Due::Arrive { to, packet } if to == self.outside() => {
                 if let Packet::Frame(frame) = packet {
-                    self.client.hear(&frame);
+                    self.client.hear(self.now, &frame);
                 }
             }
             Due::Arrive { to, packet } => self.arrive(to, packet),
