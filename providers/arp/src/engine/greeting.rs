@@ -129,17 +129,23 @@ impl Greeting {
             .map(|(_, at)| *at)
     }
 
-    pub(super) fn begin_regular(&mut self, now: Instant, interval: Duration) {
+    /// A regular hello, which promises another one every `interval`; the next comes after `pace`, which is no longer.
+    pub(super) fn begin_regular(&mut self, now: Instant, interval: Duration, pace: Duration) {
         self.interval = interval;
         self.last = now;
-        self.next += interval;
+        self.next += pace;
         if self.next <= now {
-            self.next = now + interval;
+            self.next = now + pace;
         }
         if self.said.len() == REMEMBERED {
             self.said.pop_front();
         }
         self.said.push_back((self.sequence + 1, now));
+    }
+
+    /// The next regular hello comes no later than `pace` after the last.
+    pub(super) fn hasten(&mut self, pace: Duration) {
+        self.next = self.next.min(self.last + pace);
     }
 
     /// Whether everything is to be told now.

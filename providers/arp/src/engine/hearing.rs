@@ -100,6 +100,7 @@ impl Segment {
             }
             self.lose(id, PeerLostCause::Restarted, now, shared);
         }
+        self.missed.is_back(&hello.station);
         let id = self.peers.join(hello, now);
         self.timers
             .at(now + dead_after(hello.interval), Timer::Peer(id));
@@ -259,6 +260,12 @@ impl Segment {
         };
         for address in &peer.holds {
             self.holder_gone(&peer.station, *address, Ended::Died, now, shared);
+        }
+        // One that never heard this station may have been a recording.
+        if cause == PeerLostCause::Silent && peer.joined {
+            self.missed.lost(peer.station, now);
+            let pace = self.pace(now, shared);
+            self.greeting.hasten(pace);
         }
         self.review(now, shared);
     }

@@ -11,6 +11,7 @@ mod handover;
 mod hearing;
 mod line;
 mod listening;
+mod missed;
 mod output;
 mod peers;
 mod rebalance;

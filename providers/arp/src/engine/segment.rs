@@ -10,6 +10,7 @@ use std::{
 use super::{
     LetGoCause, Wanted,
     greeting::Greeting,
+    missed::Missed,
     peers::{Peers, fenced_after},
     score::StationHash,
     shared::Shared,
@@ -29,6 +30,7 @@ pub(super) struct Segment {
     pub(super) hash: StationHash,
     pub(super) session: Session,
     pub(super) peers: Peers,
+    pub(super) missed: Missed,
     pub(super) vips: HashMap<IpAddr, Vip>,
     /// What this station has claimed: all [`Vip::claimed`].
     pub(super) claimed: BTreeSet<IpAddr>,
@@ -66,6 +68,7 @@ impl Segment {
             interface,
             me,
             peers: Peers::default(),
+            missed: Missed::default(),
             vips: HashMap::new(),
             claimed: BTreeSet::new(),
             handing: BTreeSet::new(),

@@ -42,8 +42,9 @@ impl Segment {
             return;
         }
         if regular {
-            let interval = self.interval_for_all(shared);
-            self.greeting.begin_regular(now, interval);
+            let interval = self.interval_for_all(shared.settings.interval);
+            let pace = self.pace(now, shared);
+            self.greeting.begin_regular(now, interval, pace);
             self.insist(now, shared);
         }
         let full = self.greeting.take_full(now, regular);
@@ -65,15 +66,19 @@ impl Segment {
         self.say(script, now, shared);
     }
 
-    /// So long that nobody handles more than a thousand hellos a second.
-    fn interval_for_all(&self, shared: &Shared) -> Duration {
+    /// `interval`, or so long that nobody handles more than a thousand hellos a second.
+    fn interval_for_all(&self, interval: Duration) -> Duration {
         let stations = u64::try_from(self.peers.len()).unwrap_or(u64::MAX);
         let least = stations.saturating_add(1);
-        Duration::from_millis(
-            millis(shared.settings.interval)
-                .max(least)
-                .min(u16::MAX.into()),
-        )
+        Duration::from_millis(millis(interval).max(least).min(u16::MAX.into()))
+    }
+
+    /// How long after a regular hello the next one comes: an interval, and half of one while somebody is missed. Two parts
+    /// of a segment that meet again then know it, and have one holder for each address, within less than an interval.
+    pub(super) fn pace(&mut self, now: Instant, shared: &Shared) -> Duration {
+        let interval = shared.settings.interval;
+        let missed = self.missed.anybody(now);
+        self.interval_for_all(if missed { interval / 2 } else { interval })
     }
 
     fn held_v4(&self) -> Chunks<Ipv4Addr, Ipv4Addr> {

@@ -79,15 +79,26 @@ impl Bounds {
         }
     }
 
-    /// Two parts meet: the first hello to come through is an interval away at most; the answer to it names the newcomer
-    /// and all that is held, and so does the answer to the answer. What
-    /// is overtaken is said again in the next three hellos.
+    /// Two parts meet again, and somebody is missed in one of them: the first hello to come through is half an interval
+    /// away at most; the answer to it names the newcomer and all that is held, and so does the answer to the answer. That
+    /// is less than an interval, wherever nothing is overtaken: that is as lost, and said again in the next three hellos.
     pub(crate) fn both_after_healing(self) -> Duration {
-        let met = DEFAULT_INTERVAL + self.late + ANSWER_SPACING + 3 * self.delay;
+        let met = self.both_when_met_within(DEFAULT_INTERVAL / 2);
+        assert!(!self.in_order || met < DEFAULT_INTERVAL, "{met:?}");
+        met
+    }
+
+    /// Two parts meet, and nobody knew of the other: they start, or started anew, while they were apart.
+    pub(crate) fn both_at_first_meeting(self) -> Duration {
+        self.both_when_met_within(DEFAULT_INTERVAL)
+    }
+
+    fn both_when_met_within(self, pace: Duration) -> Duration {
+        let met = pace + self.late + ANSWER_SPACING + 3 * self.delay;
         if self.in_order {
             met
         } else {
-            met + 3 * (DEFAULT_INTERVAL + self.late)
+            met + 3 * (pace + self.late)
         }
     }
 

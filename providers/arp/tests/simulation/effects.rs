@@ -83,6 +83,7 @@ impl World {
 
     pub(crate) fn link_changes(&mut self, place: Place, up: bool, then: &mut Expected) {
         self.nodes[place].link = up;
+        self.nodes[place].misses.clear();
         self.tell_interfaces(place);
         then.nobody = if up {
             Bounds::of(self).newcomers(Duration::ZERO)
@@ -121,9 +122,13 @@ impl World {
         let outside = self.net.parts[self.outside()];
         then.neighbours = (self.nodes.iter().enumerate())
             .any(|(place, node)| self.net.parts[place] == outside && node.runs() && node.link);
+        then.several = if self.claimants_miss_each_other() {
+            Bounds::of(self).both_after_healing()
+        } else {
+            Bounds::of(self).both_at_first_meeting()
+        };
         self.net.parts.fill(0);
         self.forget(true);
-        then.several = Bounds::of(self).both_after_healing();
         then.from = None;
     }
 
@@ -207,6 +212,19 @@ impl World {
         } else if at_once {
             then.nobody = bounds.gap_at_once();
         }
+    }
+
+    /// Whether, of any two nodes that answer for the same, one knows that there was another.
+    fn claimants_miss_each_other(&self) -> bool {
+        let nodes = &self.nodes;
+        nodes.iter().all(|one| {
+            nodes.iter().all(|other| {
+                one.name == other.name
+                    || one.answering.is_disjoint(&other.answering)
+                    || one.misses.contains(&other.name)
+                    || other.misses.contains(&one.name)
+            })
+        })
     }
 
     /// A holder is gone for `after`; whether others are there to take over makes the difference.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use roadstead_arp::engine::{DEFAULT_INTERVAL, Engine};
+
 use crate::{
     client::Client,
     net::{Net, Packet, Place},
@@ -69,4 +71,50 @@ fn neighbours_are_told_as_often_again_where_they_were_being_told_already() {
         world.run_for(Duration::from_secs(3));
         world.check_quiet(true);
     }
+}
+
+#[test]
+fn two_claimants_are_one_again_within_less_than_an_interval_after_they_can_hear_each_other() {
+    for millis in 0..100 {
+        let (mut world, winner) = two();
+        divide(&mut world, winner);
+        world.run_for(Duration::from_secs(2) + Duration::from_millis(millis));
+        world.net.parts.fill(0);
+        world.forget(true);
+        world.run_for(Duration::from_secs(1));
+        assert!(world.watch.several() < DEFAULT_INTERVAL * 3 / 5);
+        assert_eq!(world.answering(0, address(0)), [winner]);
+    }
+}
+
+#[test]
+fn who_misses_somebody_says_hello_twice_as_often_for_ten_minutes() {
+    let (mut world, winner) = two();
+    let per_second = |world: &mut World| {
+        let said = |world: &World| {
+            world.nodes[winner]
+                .engine
+                .as_ref()
+                .unwrap()
+                .stats()
+                .hellos_sent
+        };
+        let before = said(world);
+        world.run_for(Duration::from_secs(1));
+        said(world) - before
+    };
+    assert_eq!(per_second(&mut world), 10);
+    world.kill(1 - winner);
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(per_second(&mut world), 20);
+    world.run_for(Duration::from_mins(10));
+    assert_eq!(per_second(&mut world), 10);
+
+    world.start(1 - winner);
+    world.run_for(Duration::from_secs(3));
+    world.with(1 - winner, Engine::drain);
+    world.run_for(Duration::from_secs(1));
+    world.kill(1 - winner);
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(per_second(&mut world), 10, "it said that it would leave");
 }

@@ -42,6 +42,8 @@ pub(crate) struct Node {
     pub(crate) skew: Duration,
     /// What it answers for, by its events.
     pub(crate) answering: BTreeSet<IpAddr>,
+    /// Who fell silent, as it told, and has not come back.
+    pub(crate) misses: BTreeSet<Arc<str>>,
     pub(crate) rebalance: Option<Duration>,
     /// How late it is run.
     pub(crate) lateness: Duration,
@@ -74,6 +76,7 @@ impl Node {
             draining: false,
             skew: Duration::ZERO,
             answering: BTreeSet::new(),
+            misses: BTreeSet::new(),
             rebalance: None,
             lateness: Duration::ZERO,
             due: None,
@@ -136,6 +139,7 @@ impl Node {
         self.paused = false;
         self.inbox.clear();
         self.answering.clear();
+        self.misses.clear();
     }
 
     /// The process is gone, at once.
@@ -144,6 +148,7 @@ impl Node {
         self.paused = false;
         self.inbox.clear();
         self.answering.clear();
+        self.misses.clear();
         self.wake = None;
     }
 

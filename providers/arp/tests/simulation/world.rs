@@ -4,11 +4,12 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use roadstead_arp::{
-    engine::{Engine, Event, Transmit, Wanted},
+    engine::{Engine, Event, PeerLostCause, Transmit, Wanted},
     wire::hello::HOP_LIMIT,
 };
 
@@ -336,11 +337,15 @@ impl World {
                         "let go what it had not"
                     );
                 }
-                Event::PeerJoined { .. }
-                | Event::PeerLost { .. }
-                | Event::Conflict { .. }
-                | Event::ConflictOver { .. }
-                | Event::Stalled { .. } => {}
+                Event::PeerJoined { peer, .. } => {
+                    self.nodes[place].misses.remove(&peer.node);
+                }
+                Event::PeerLost { peer, cause, .. } => {
+                    if *cause == PeerLostCause::Silent {
+                        self.nodes[place].misses.insert(Arc::clone(&peer.node));
+                    }
+                }
+                Event::Conflict { .. } | Event::ConflictOver { .. } | Event::Stalled { .. } => {}
             }
             self.history.push((self.now - self.begin, place, event));
         }
