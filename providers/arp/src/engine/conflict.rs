@@ -110,7 +110,13 @@ impl Segment {
         };
         let known = self.peers.has_mac(conflict.mac) || shared.is_own(conflict.mac);
         if conflict.last + OVER_AFTER <= now || (!conflict.told && known) {
+            let mistaken = !conflict.told && vip.stance == Stance::Barred;
             self.conflict_over(address, shared);
+            if mistaken {
+                // Two stations asked in the same moment, and had not heard of each other.
+                self.take_stance(address, Stance::Away, now);
+                self.consider(address, now, shared);
+            }
             return;
         }
         self.timers

@@ -102,6 +102,35 @@ impl Bounds {
         }
     }
 
+    /// Two that hear each other both answer for an address, whatever else happens. A station that is met anew may say that
+    /// it hears nobody, and has two intervals to hear. Where a fifth of the packets is lost, it takes ten intervals
+    /// until the one has surely heard the other: once in ten millions it has not.
+    pub(crate) fn both_in_a_storm(self, lossy: bool) -> Duration {
+        let lost = if lossy {
+            10 * DEFAULT_INTERVAL
+        } else {
+            Duration::ZERO
+        };
+        self.both_at_first_meeting() + lost
+    }
+
+    /// Nobody answers, whatever happened before: all who are gone are known to be, all newcomers have listened, and as
+    /// many turns have passed as the first in line may have to wait. It waits longer if somebody let go without a word,
+    /// as two do who yield to each other, and once more after those who were silent.
+    pub(crate) fn nobody_in_a_storm(self, turns: u32, lossy: bool) -> Duration {
+        let lost = if lossy {
+            10 * DEFAULT_INTERVAL
+        } else {
+            Duration::ZERO
+        };
+        LISTENS_FOR
+            + turns * TURN
+            + TURN_OF_THE_UNKNOWN
+            + TURN_OF_THE_SILENT
+            + self.first_claim()
+            + lost
+    }
+
     /// A station hears nobody and claims; the holder that hears it lets go one delay later. Overtaken, the claim is
     /// repeated in the next hello.
     pub(crate) fn both_at_one_way(self) -> Duration {

@@ -19,6 +19,7 @@ mod net;
 mod node;
 mod scenario;
 mod seeds;
+mod vigil;
 mod watch;
 mod world;
 

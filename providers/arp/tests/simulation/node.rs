@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use ipnet::IpNet;
 use roadstead_arp::{
     Interface, InterfaceIndex, Mac,
     engine::{Engine, Settings, Wanted},
@@ -91,15 +92,23 @@ impl Node {
             name: "eth0".into(),
             mac: self.mac,
             mtu: 1500,
+            // Not read from text: this is asked for at every moment.
             addresses: vec![
-                format!("192.0.{}.{}/16", 128 + high, low + 1)
-                    .parse()
-                    .unwrap(),
-                format!(
-                    "2001:db8::ffff:{:x}/64",
-                    u16::from(high) * 256 + u16::from(low)
+                IpNet::new(Ipv4Addr::new(192, 0, 128 + high, low + 1).into(), 16).unwrap(),
+                IpNet::new(
+                    Ipv6Addr::new(
+                        0x2001,
+                        0xdb8,
+                        0,
+                        0,
+                        0,
+                        0,
+                        0xffff,
+                        u16::from_be_bytes([high, low]),
+                    )
+                    .into(),
+                    64,
                 )
-                .parse()
                 .unwrap(),
             ],
         }

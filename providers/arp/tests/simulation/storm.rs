@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
+use roadstead_arp::engine::Event;
+
 use crate::{
     chance::Chance,
     net::{Net, Place},
     scenario::{address, for_nodes, wanted},
     seeds,
+    vigil::Vigil,
     world::{Due, World},
 };
 
@@ -37,12 +40,49 @@ fn make(seed: u64) -> World {
     world
 }
 
+/// Within what time after that neighbours are told again of everything that is held.
+const REMINDED: Duration = Duration::from_secs(62);
+
+/// What happens in one storm, and how often: not everything in each, so that it shows what each does by itself as well.
+struct Kinds {
+    kinds: Vec<usize>,
+    pauses: Vec<u64>,
+}
+
+// === impl Kinds ===
+
+impl Kinds {
+    fn some(chance: &mut Chance) -> Self {
+        // Starts and crashes, restarts with another clock, pauses, links, fitness, partitions, deafness, the API server.
+        let groups: [&[usize]; 8] = [
+            &[0, 1, 2],
+            &[3],
+            &[4],
+            &[5, 6],
+            &[7],
+            &[8, 9],
+            &[10, 11],
+            &[12, 13],
+        ];
+        let pauses: [&[u64]; 5] = [&[50], &[500], &[2000], &[50, 500, 2000], &[500, 5000]];
+        let sure = chance.below(groups.len());
+        let chosen = |chance: &mut Chance, n| n == sure || chance.once_in(500);
+        Self {
+            kinds: (0..groups.len())
+                .filter(|n| chosen(chance, *n))
+                .flat_map(|n| groups[n].iter().copied())
+                .collect(),
+            pauses: pauses[chance.below(pauses.len())].to_vec(),
+        }
+    }
+}
+
 /// Something happens, whatever else does.
-fn disturb(world: &mut World) {
+fn disturb(world: &mut World, kinds: &[usize]) {
     let nodes = world.nodes.len();
     let place = world.chance.below(nodes);
     let runs = world.nodes[place].engine.is_some();
-    match world.chance.below(14) {
+    match kinds[world.chance.below(kinds.len())] {
         0 | 1 if runs => world.kill(place),
         0..3 => {
             if !runs {
@@ -76,6 +116,7 @@ fn disturb(world: &mut World) {
         11 => world.net.cut.clear(),
         _ => tell(world),
     }
+    world.look();
 }
 
 fn set_link(world: &mut World, place: Place) {
@@ -146,16 +187,29 @@ fn play(world: &mut World) {
     for place in 0..world.nodes.len() {
         world.start(place);
     }
+    world.vigil = Some(Vigil::begin(world));
+    let kinds = Kinds::some(&mut world.chance);
     let end = world.now + STORM;
     while world.now < end {
-        disturb(world);
-        let most = Duration::from_millis([50, 500, 2000][world.chance.below(3)]);
+        disturb(world, &kinds.kinds);
+        let most = Duration::from_millis(kinds.pauses[world.chance.below(kinds.pauses.len())]);
         let pause = world.chance.between(Duration::ZERO, most);
         world.run_for(pause);
     }
+    let lossless = world.net.lost == 0;
     calm_down(world);
     world.run_for(SETTLE);
-    world.check_quiet(false);
+    let told = world.chance.once_in(100);
+    if told {
+        // By then everybody was told everything, whatever he had missed.
+        world.run_for(REMINDED);
+    }
+    world.check_quiet(told);
+    let conflict = |event: &Event| matches!(event, Event::Conflict { .. });
+    assert!(
+        !lossless || !world.history.iter().any(|(_, _, event)| conflict(event)),
+        "somebody is taken for a stranger"
+    );
 
     // And it stays so: nothing moves, nobody is silent, however many packets are overtaken or doubled.
     world.forget(true);
@@ -170,7 +224,7 @@ fn play(world: &mut World) {
 fn after_a_storm_exactly_one_answers_for_each_address() {
     seeds::run(
         "after_a_storm_exactly_one_answers_for_each_address",
-        0..500,
+        0..600,
         make,
         play,
     );

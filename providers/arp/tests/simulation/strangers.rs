@@ -88,6 +88,10 @@ fn is_conflict(event: &Event) -> bool {
     matches!(event, Event::Conflict { mac: STRANGER, .. })
 }
 
+fn is_any_conflict(event: &Event) -> bool {
+    matches!(event, Event::Conflict { .. })
+}
+
 fn is_over(event: &Event) -> bool {
     matches!(event, Event::ConflictOver { .. })
 }
@@ -201,11 +205,36 @@ fn a_station_that_was_not_heard_before_is_no_stranger() {
     world.run_for(Duration::from_millis(2700));
     world.net.parts = vec![0, 0, 0];
     world.run_for(Duration::from_secs(5));
-    assert_eq!(
-        told(&world, |event| matches!(event, Event::Conflict { .. })),
-        0
-    );
+    assert_eq!(told(&world, is_any_conflict), 0);
     world.check_quiet(true);
+}
+
+#[test]
+fn two_stations_that_had_not_heard_of_each_other_and_ask_at_once_do_not_bar_each_other() {
+    let mut world = World::new(1, 2, Net::calm(2));
+    // They meet while both are asking, and their questions come first.
+    world.net.parts = vec![0, 1, 0];
+    world.start(0);
+    world.start(1);
+    world.run_for(Duration::from_secs(2));
+    for n in BOTH {
+        create(&mut world, n);
+    }
+    world.run_for(Duration::from_millis(20));
+    world.net.parts = vec![0, 0, 0];
+    for place in 0..2 {
+        for n in BOTH {
+            let mac = world.nodes[place].mac;
+            let probe = match address(n) {
+                IpAddr::V4(v4) => arp::probe(mac, v4),
+                IpAddr::V6(v6) => ndp::probe(mac, v6),
+            };
+            world.broadcast(place, &Packet::Frame(probe));
+        }
+    }
+    world.run_for(Duration::from_secs(1));
+    world.check_quiet(true);
+    assert_eq!(told(&world, is_any_conflict), 0);
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::{
     client::Client,
     net::{Net, Packet, Place},
     node::{ETH0, Node},
+    vigil::Vigil,
     watch::Watch,
 };
 
@@ -54,6 +55,8 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<Node>,
     pub(crate) client: Client,
     pub(crate) watch: Watch,
+    /// What must hold at every moment, where that is looked at.
+    pub(crate) vigil: Option<Vigil>,
     /// What was ever announced: who starts later knows it from the Service's status.
     pub(crate) published: BTreeSet<IpAddr>,
     /// Every address that any node was ever told of.
@@ -83,6 +86,7 @@ impl World {
             nodes: (0..nodes).map(|place| Node::new(place, begin)).collect(),
             client: Client::default(),
             watch: Watch::default(),
+            vigil: None,
             published: BTreeSet::new(),
             told: BTreeSet::new(),
             recorded: None,
@@ -375,6 +379,10 @@ impl World {
         let mut watch = std::mem::take(&mut self.watch);
         watch.look(self);
         self.watch = watch;
+        if let Some(mut vigil) = self.vigil.take() {
+            vigil.look(self);
+            self.vigil = Some(vigil);
+        }
     }
 
     /// Every address that any node knows of.
