@@ -240,6 +240,25 @@ async fn a_stranger_answers_for_the_address_it_has() {
 }
 
 #[tokio::test]
+async fn whoever_is_plugged_in_the_router_keeps_its_hardware_address() {
+    let lab = lab().await;
+    let router = lab.api_address().ip();
+    let known = Mac([0x02, 0x30, 0, 0, 0, 1]);
+    // Their ports have addresses of the kernel's choice: some are lower than any before, some higher.
+    for _ in 0..3 {
+        let mut strangers = Vec::new();
+        for n in 10..18 {
+            strangers.push(lab.foreign_host(vip4(n).into()).unwrap());
+            let answers = lab.arp_answers(router, 1).await.unwrap();
+            assert_eq!(answers.only(), Some(known), "{answers:?}");
+        }
+        drop(strangers);
+        let answers = lab.arp_answers(router, 1).await.unwrap();
+        assert_eq!(answers.only(), Some(known), "{answers:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_is_kept_while_kube_proxy_restarts_and_the_hardware_address_changes() {
     let lab = lab().await;
     let (vip, node) = (IpAddr::from(vip4(9)), lab.node(3));
