@@ -10,6 +10,7 @@ mod background;
 mod client;
 mod fleet;
 mod frames;
+mod growth;
 mod kube_proxy;
 mod lan;
 mod namespace;
@@ -36,9 +37,9 @@ use futures::future::try_join_all;
 use self::{
     address::{CLIENT, OBSERVER, OBSERVER_ADDRESSES},
     background::Background,
+    growth::Proxies,
     lan::{Lan, Plug},
     namespace::Namespace,
-    node::Setup,
     observer::Ear,
 };
 pub use self::{
@@ -69,8 +70,11 @@ pub struct Lab {
     way: TcpProxy,
     kubeconfig: PathBuf,
     lan: Arc<Lan>,
-    /// Only held: what answers as pods, and the way to the API server.
-    _runtimes: [Background; 2],
+    proxies: Proxies,
+    /// What answers as pods.
+    pods: Background,
+    /// Only held: the way to the API server.
+    _carrying: Background,
     control_plane: ControlPlane,
     // Last, so that every program has ended before its log goes.
     dir: RunDir,
@@ -117,39 +121,31 @@ impl Lab {
         let way = way(&carrying, &lan, &control_plane)?;
         let kubeconfig =
             |user: &str| way.kubeconfig_through(&control_plane.kubeconfig_of(user)?, dir.path());
-        let proxy_kubeconfig = kubeconfig("proxy")?;
+        let proxies = Proxies {
+            program,
+            kubeconfig: kubeconfig("proxy")?,
+            run: kube_proxy,
+        };
         let announcer_kubeconfig = kubeconfig("announcer")?;
 
-        let mut made = Vec::new();
-        for (number, segment) in (1..).zip(nodes) {
-            made.push(Node::create(&Setup {
-                number,
-                segment,
-                lan: &lan,
-                logs: dir.path(),
-                kube_proxy: (&program, &proxy_kubeconfig),
-                runtime: pods.handle()?,
-            })?);
-        }
-        let lab = Self {
-            nodes: made,
+        let mut lab = Self {
+            nodes: Vec::new(),
             client,
             observer,
             way,
             kubeconfig: announcer_kubeconfig,
             lan,
-            _runtimes: [pods, carrying],
+            proxies,
+            pods,
+            _carrying: carrying,
             control_plane,
             dir,
         };
-        let api = lab.control_plane.client().await?;
-        try_join_all(lab.nodes.iter().map(|node| workload::register(&api, node))).await?;
-        if kube_proxy {
-            lab.nodes
-                .iter()
-                .try_for_each(|node| node.kube_proxy().start())?;
-            try_join_all(lab.nodes.iter().map(|node| node.kube_proxy().ready())).await?;
+        for segment in nodes {
+            lab.nodes.push(lab.next_node(segment)?);
         }
+        let api = lab.control_plane.client().await?;
+        try_join_all(lab.nodes.iter().map(|node| lab.join(&api, node))).await?;
         Ok(lab)
     }
 

@@ -13,7 +13,8 @@ use std::{
 };
 
 use roadstead_testbed::{
-    Lab, LabOptions,
+    Lab, LabOptions, k8s_openapi,
+    kube::Api,
     lab::{Mac, Node, Segment, vip4, vip6},
     namespace, poll_until, service,
 };
@@ -312,6 +313,32 @@ async fn a_node_on_another_segment_is_reached_through_the_router_and_not_heard()
     assert_eq!(answers.only(), Some(second.mac));
     far.link("eth1", false).unwrap();
     assert!(lab.arp_answers(second.v4.into(), 3).await.unwrap().none());
+}
+
+#[tokio::test]
+async fn a_node_that_was_never_there_forwards_and_leaves_for_good() {
+    let mut lab = lab().await;
+    let vips = |n| [IpAddr::from(vip4(n)), vip6(n).into()];
+    // The second time its number, its place and its pods' networks are free again.
+    for n in [18, 19] {
+        let number = lab.add_node(Segment::MAIN).await.unwrap();
+        assert_eq!(number, 4);
+        published(&lab, &format!("grown-{n}"), &[number], true, &vips(n)).await;
+        for vip in vips(n) {
+            lab.client()
+                .set_neighbour(vip, lab.node(number).mac())
+                .unwrap();
+            let answer = lab.client().get_until(vip, 80, SOON).await.unwrap();
+            assert_eq!(answer.node, "node-4");
+        }
+        let address = lab.node(number).v4().into();
+        lab.remove_last_node().await.unwrap();
+        assert!(lab.arp_answers(address, 3).await.unwrap().none());
+        let nodes: Api<k8s_openapi::api::core::v1::Node> =
+            Api::all(lab.control_plane().client().await.unwrap());
+        assert_eq!(nodes.get_opt("node-4").await.unwrap(), None);
+        assert_eq!(lab.nodes().len(), 3);
+    }
 }
 
 /// Whether a datagram from one node arrives at another.

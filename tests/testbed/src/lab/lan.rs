@@ -120,6 +120,11 @@ impl Lan {
         self.namespace.ip(&format!("route add {to} via {via}"))
     }
 
+    /// Ends a [`Self::route`].
+    pub(super) fn unroute(&self, to: &str) -> Result<()> {
+        self.namespace.ip(&format!("route del {to}"))
+    }
+
     /// Pulls the cable out of a port, or puts it back: the machine sees its carrier go and come.
     pub(super) fn cable(&self, interface: &Interface, plugged: bool) -> Result<()> {
         let state = if plugged { "up" } else { "down" };

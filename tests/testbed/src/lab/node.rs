@@ -92,14 +92,9 @@ impl Node {
         let interface = lan.plug(&namespace, plug)?;
         forward(&namespace)?;
         connect_pods(number, &namespace, &pods_namespace)?;
-        lan.route(
-            &format!("{}/24", pod_v4(number, 0)),
-            &interface.v4.to_string(),
-        )?;
-        lan.route(
-            &format!("{}/64", pod_v6(number, 0)),
-            &interface.v6.to_string(),
-        )?;
+        let [pods_v4, pods_v6] = pod_networks(number);
+        lan.route(&pods_v4, &interface.v4.to_string())?;
+        lan.route(&pods_v6, &interface.v6.to_string())?;
         let place = Place {
             program,
             kubeconfig,
@@ -274,11 +269,30 @@ impl Node {
         locked(&self.pods).remove(name).is_some()
     }
 
+    /// Takes it off every segment, for good.
+    pub(super) fn unplug(&self) -> Result<()> {
+        for network in pod_networks(self.number) {
+            self.lan.unroute(&network)?;
+        }
+        let interfaces = self.interfaces();
+        interfaces
+            .iter()
+            .try_for_each(|interface| self.lan.unplug(interface))
+    }
+
     /// The ports of the bridges that it is plugged into.
     pub(super) fn ports(&self) -> Vec<String> {
         let interfaces = self.interfaces();
         interfaces.into_iter().map(|known| known.port).collect()
     }
+}
+
+/// The networks of the pods of node `number`.
+fn pod_networks(number: u8) -> [String; 2] {
+    [
+        format!("{}/24", pod_v4(number, 0)),
+        format!("{}/64", pod_v6(number, 0)),
+    ]
 }
 
 /// The cable between a node and its pods.

@@ -37,6 +37,21 @@ pub(super) async fn register(client: &Client, node: &Node) -> Result<()> {
     objects::add_node(client, object.build()).await.map(drop)
 }
 
+/// Deletes the Pod objects of a node that is gone for good.
+pub(super) async fn remove_pods_of(client: &Client, node: &str) -> Result<()> {
+    let what = || format!("deleting the Pods of {node}");
+    let of_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
+    let all = Api::<Pod>::all(client.clone());
+    for pod in all.list(&of_node).await.with_context(what)? {
+        let namespace = pod.metadata.namespace.unwrap_or_default();
+        let name = pod.metadata.name.unwrap_or_default();
+        let now = DeleteParams::default().grace_period(0);
+        let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+        pods.delete(&name, &now).await.with_context(what)?;
+    }
+    Ok(())
+}
+
 // === impl Lab ===
 
 impl Lab {
