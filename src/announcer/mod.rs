@@ -36,7 +36,7 @@ use self::{
     board::Order,
     engine::Segments,
     picture::Picture,
-    speaker::{SETTLED, Speaker, Write},
+    speaker::{End, SETTLED, Speaker, Write},
     tell::Teller,
     watch::Watches,
     wish::Seen,
@@ -78,7 +78,7 @@ pub type Question = Box<dyn FnOnce(&Picture) + Send>;
 pub struct Ask(mpsc::Sender<Question>);
 
 /// How a write ended.
-type Ended = (NamespacedName, Write, Result<Seen, bool>);
+type Ended = (NamespacedName, Write, Result<Seen, End>);
 
 /// So much is taken in at once before anything follows from it.
 const AT_ONCE: usize = 512;
@@ -274,13 +274,13 @@ impl Announcer {
         let Ok((key, write, result)) = ended else {
             return;
         };
-        let taken = match result {
+        let end = match result {
             Ok(seen) => {
                 self.picture.written(&key, seen);
-                true
+                End::Done
             }
-            Err(again) => !again,
+            Err(end) => end,
         };
-        self.speaker.wrote(&key, Instant::now(), write, taken);
+        self.speaker.wrote(&key, Instant::now(), write, end);
     }
 }

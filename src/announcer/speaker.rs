@@ -48,6 +48,17 @@ pub enum Write {
     Withdraw,
 }
 
+/// How a write ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// There is nothing more to be done about it.
+    Done,
+    /// The API server heard it and did not take it.
+    Refused,
+    /// The API server was not there, or said nothing.
+    Unheard,
+}
+
 /// How long something must be odd before it is said: longer than any handover, and than what a Service is short of between its
 /// creation and its first endpoint.
 pub const SETTLED: Duration = Duration::from_secs(5);
@@ -60,6 +71,10 @@ const FAILED: Duration = Duration::from_secs(1);
 
 /// Neither grows beyond.
 const AT_MOST: Duration = Duration::from_mins(5);
+
+/// Nor does what waits for an API server that is away beyond this: what a Service says is wrong until then, however long
+/// everybody was kept waiting.
+const AWAY_AT_MOST: Duration = Duration::from_secs(15);
 
 // === impl Speaker ===
 
@@ -172,22 +187,26 @@ impl Speaker {
         Some(write)
     }
 
-    /// A write has ended; `taken` if the API server took it.
-    pub fn wrote(&mut self, key: &NamespacedName, now: Instant, write: Write, taken: bool) {
+    /// A write has ended, in this way.
+    pub fn wrote(&mut self, key: &NamespacedName, now: Instant, write: Write, end: End) {
         let Some(memory) = self.services.get_mut(key) else {
             return;
         };
         memory.writing = false;
-        if taken {
-            memory.failed = 0;
-            memory.not_before = None;
-            memory.wrote = match write {
-                Write::Say(condition) => Some(condition),
-                Write::Withdraw => None,
-            };
-            return;
-        }
-        let until = now + grown(FAILED, memory.failed);
+        let at_most = match end {
+            End::Done => {
+                memory.failed = 0;
+                memory.not_before = None;
+                memory.wrote = match write {
+                    Write::Say(condition) => Some(condition),
+                    Write::Withdraw => None,
+                };
+                return;
+            }
+            End::Refused => AT_MOST,
+            End::Unheard => AWAY_AT_MOST,
+        };
+        let until = now + grown(FAILED, memory.failed).min(at_most);
         memory.failed = memory.failed.saturating_add(1);
         memory.not_before = Some(until);
         self.look(key, until);

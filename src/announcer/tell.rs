@@ -12,7 +12,10 @@ use kube::api::ObjectMeta;
 use roadstead_arp::engine::Event;
 use roadstead_core::NamespacedName;
 
-use super::{speaker::Write, wish::Seen};
+use super::{
+    speaker::{End, Write},
+    wish::Seen,
+};
 use crate::{
     controller::{
         events::Events,
@@ -50,13 +53,13 @@ impl Teller {
         }
     }
 
-    /// Writes it. Returns the Service as it is then, or whether to try again.
+    /// Writes it. Returns the Service as it is then, or how the write ended without it.
     pub async fn tell(
         &self,
         key: &NamespacedName,
         seen: &Seen,
         write: &Write,
-    ) -> Result<Seen, bool> {
+    ) -> Result<Seen, End> {
         let service = Service {
             metadata: ObjectMeta {
                 name: Some(key.name.to_string()),
@@ -83,10 +86,14 @@ impl Teller {
                     ..seen.clone()
                 }))
             }
-            Err(writes::Error::Gone { .. } | writes::Error::Stale { .. }) => Err(false),
+            Err(writes::Error::Gone { .. } | writes::Error::Stale { .. }) => Err(End::Done),
             Err(error) => {
                 tracing::warn!(service = %key, error = explain(&error), "its condition was not written; trying again");
-                Err(true)
+                Err(if error.is_refusal() {
+                    End::Refused
+                } else {
+                    End::Unheard
+                })
             }
         }
     }

@@ -49,7 +49,7 @@ impl Talk {
         };
         assert_eq!(write, Write::Say(condition.clone()));
         self.there = Some(written(condition));
-        self.speaker.wrote(&key(), self.now, write, true);
+        self.speaker.wrote(&key(), self.now, write, End::Done);
         true
     }
 
@@ -98,23 +98,41 @@ fn another_announcers_words_are_written_over_once_and_then_ever_more_seldom() {
     assert!(talk.say(&announced("node-1")));
 }
 
-#[test]
-fn what_the_api_server_did_not_take_is_tried_again_and_never_twice_at_once() {
-    let mut talk = Talk::new();
+/// How many seconds pass before each of eleven tries after the first, when all end so.
+fn tried_again(talk: &mut Talk, end: End) -> Vec<u64> {
     let word = || Word::Say(announced("node-1"));
     let mut waits = Vec::new();
-    for _ in 0..3 {
+    for _ in 0..11 {
         let write = talk.speaker.decide(&key(), talk.now, word(), false, None);
         let again = talk.speaker.decide(&key(), talk.now, word(), false, None);
         assert_eq!(again, None, "one is under way");
-        talk.speaker.wrote(&key(), talk.now, write.unwrap(), false);
+        talk.speaker.wrote(&key(), talk.now, write.unwrap(), end);
         assert_eq!(
             talk.speaker.decide(&key(), talk.now, word(), false, None),
             None
         );
         waits.push(talk.next().unwrap().as_secs());
     }
-    assert_eq!(waits, [1, 2, 4]);
+    waits
+}
+
+#[test]
+fn what_the_api_server_did_not_take_is_tried_again_and_never_twice_at_once() {
+    let mut talk = Talk::new();
+    assert_eq!(
+        tried_again(&mut talk, End::Refused),
+        [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
+    );
+    assert!(talk.say(&announced("node-1")));
+}
+
+#[test]
+fn when_an_api_server_is_back_that_was_away_for_long_it_is_told_soon() {
+    let mut talk = Talk::new();
+    assert_eq!(
+        tried_again(&mut talk, End::Unheard),
+        [1, 2, 4, 8, 15, 15, 15, 15, 15, 15, 15]
+    );
     assert!(talk.say(&announced("node-1")));
 }
 
