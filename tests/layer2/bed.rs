@@ -6,10 +6,7 @@ use k8s_openapi::{
     api::core::v1::Service,
     apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
 };
-use kube::{
-    Api,
-    api::{DeleteParams, ListParams, PostParams},
-};
+use kube::{Api, api::PostParams};
 use roadstead::pools::crd::{AddressPool, definition};
 use roadstead_testbed::{
     Lab, LabOptions, ServiceBuilder, addresses, condition,
@@ -28,7 +25,7 @@ pub(crate) const NEAR: [u8; 3] = [1, 2, 3];
 pub(crate) const FAR: u8 = 4;
 
 /// The pool of every Service that asks for none.
-const POOL: &str = "lab";
+pub(crate) const POOL: &str = "lab";
 /// How often a question about an address is asked before an answer is believed.
 const QUESTIONS: usize = 20;
 
@@ -37,9 +34,11 @@ pub(crate) struct Bed {
     pub(crate) lab: Lab,
     pub(crate) fleet: Fleet,
     /// Nodes without power.
-    dark: BTreeSet<u8>,
+    pub(crate) dark: BTreeSet<u8>,
+    /// Whether nodes may still be waiting before they ask an API server again that was away.
+    pub(crate) behind: bool,
     /// Namespaces with Services of tests that are over.
-    places: Vec<String>,
+    pub(crate) places: Vec<String>,
 }
 
 /// A Service with addresses.
@@ -95,44 +94,8 @@ impl Bed {
             lab,
             fleet: fleet.unwrap(),
             dark: BTreeSet::new(),
+            behind: false,
             places: Vec::new(),
-        }
-    }
-
-    /// Everything runs again, and nothing of the last test is left.
-    async fn tidy(&mut self) {
-        self.lab.heal().unwrap();
-        self.lab.api_up();
-        for number in std::mem::take(&mut self.dark) {
-            self.lab.node(number).power_on(true).unwrap();
-        }
-        for node in self.lab.nodes() {
-            node.link_up().unwrap();
-            node.kube_proxy().start().unwrap_or_default();
-        }
-        let client = self.lab.control_plane().client().await.unwrap();
-        for place in self.places.drain(..) {
-            let services: Api<Service> = Api::namespaced(client.clone(), &place);
-            let all = services.list(&ListParams::default()).await.unwrap();
-            for service in all {
-                let name = service.metadata.name.unwrap();
-                services
-                    .delete(&name, &DeleteParams::default())
-                    .await
-                    .unwrap();
-            }
-        }
-        let pools: Api<AddressPool> = Api::all(client);
-        for pool in pools.list(&ListParams::default()).await.unwrap() {
-            let name = pool.metadata.name.unwrap();
-            if name != POOL {
-                pools.delete(&name, &DeleteParams::default()).await.unwrap();
-            }
-        }
-        self.fleet.fill(&self.lab).unwrap();
-        self.fleet.ready(&self.lab, DEADLINE).await.unwrap();
-        for node in self.lab.nodes() {
-            node.kube_proxy().ready().await.unwrap();
         }
     }
 
@@ -254,13 +217,28 @@ impl Bed {
             let client = self.lab.client();
             let reached = client.get_until(vip, 80, Duration::from_secs(1)).await;
             let sends_to = client.neighbour(vip).ok()?;
-            last = format!("{answers:?}; the client: {reached:?}, and sends to {sends_to:?}");
+            let said = match &reached {
+                Ok(answer) => format!("is answered by {}", answer.pod),
+                Err(error) => format!("{error:#}"),
+            };
+            last = format!("{answers:?}; the client: {said}, and sends to {sends_to:?}");
             answers
                 .only()
                 .filter(|mac| reached.is_ok() && sends_to == Some(*mac))
         })
         .await;
         settled.unwrap_or_else(|error| panic!("{vip}: {error:#}: {last}\n{}", self.logs()))
+    }
+
+    /// Waits until another node than `before` answers alone, as [`Self::settled`] does.
+    pub(crate) async fn moved(&self, vip: IpAddr, before: u8) -> u8 {
+        let moved = poll_until("another node", DEADLINE, async || {
+            let now = self.settled(vip).await;
+            (now != before).then_some(now)
+        });
+        moved
+            .await
+            .unwrap_or_else(|error| panic!("{vip}: {error:#}\n{}", self.logs()))
     }
 
     /// Waits until no node answers for an address.
@@ -274,22 +252,10 @@ impl Bed {
             .unwrap_or_else(|error| panic!("{vip}: {error:#}\n{}", self.logs()));
     }
 
-    /// Takes the power of a node away.
-    pub(crate) fn power_off(&mut self, number: u8) {
-        self.dark.insert(number);
-        self.lab.node(number).power_off().unwrap();
-    }
-
-    /// Gives it back, and starts the node's announcer.
-    pub(crate) async fn power_on(&mut self, number: u8) {
-        self.dark.remove(&number);
-        self.lab.node(number).power_on(true).unwrap();
-        self.announce(number).await;
-    }
-
     /// How the logs of all announcers end.
     pub(crate) fn logs(&self) -> String {
-        let announcers = NEAR.into_iter().chain([FAR]).filter_map(|number| {
+        let numbers = (1u8..).zip(self.lab.nodes()).map(|(number, _)| number);
+        let announcers = numbers.filter_map(|number| {
             let announcer = self.fleet.announcer(number).ok()?;
             Some(format!(
                 "node {number}:\n{}",

@@ -1,23 +1,13 @@
 //! Does another node take over when one fails, and only then?
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
-use roadstead_testbed::{Signal, poll_until};
+use roadstead_testbed::{Lab, Signal, poll_until};
 
-use crate::bed::{Bed, DEADLINE, NEAR, bed, dual, web};
+use crate::bed::{DEADLINE, NEAR, bed, dual, web};
 
 /// More than a kube-proxy may be silent, and the looks after that.
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Waits until another node than `before` answers alone.
-async fn moved(bed: &Bed, vip: IpAddr, before: u8) -> u8 {
-    poll_until("another node", DEADLINE, async || {
-        let now = bed.settled(vip).await;
-        (now != before).then_some(now)
-    })
-    .await
-    .unwrap()
-}
 
 #[tokio::test]
 async fn when_the_power_fails_another_node_takes_over_and_keeps_it() {
@@ -25,7 +15,7 @@ async fn when_the_power_fails_another_node_takes_over_and_keeps_it() {
     let served = bed.serve(dual("power"), &[1, 2, 3]).await;
     let before = bed.settled(served.vips[0]).await;
     bed.power_off(before);
-    let after = moved(&bed, served.vips[0], before).await;
+    let after = bed.moved(served.vips[0], before).await;
     assert_eq!(bed.settled(served.vips[1]).await, after);
     bed.power_on(before).await;
     assert_eq!(
@@ -45,7 +35,7 @@ async fn when_an_announcer_is_killed_another_takes_over() {
         .unwrap()
         .signal(Signal::Kill)
         .unwrap();
-    moved(&bed, served.vips[0], before).await;
+    bed.moved(served.vips[0], before).await;
 }
 
 #[tokio::test]
@@ -59,7 +49,7 @@ async fn an_announcer_that_was_stopped_lets_go_before_it_answers_again() {
         .unwrap()
         .signal(Signal::Stop)
         .unwrap();
-    let after = moved(&bed, vip, before).await;
+    let after = bed.moved(vip, before).await;
     bed.fleet
         .announcer(before)
         .unwrap()
@@ -81,7 +71,7 @@ async fn a_cable_that_is_pulled_moves_the_address_once() {
     let vip = served.vips[0];
     let before = bed.settled(vip).await;
     bed.lab.node(before).link_down().unwrap();
-    let after = moved(&bed, vip, before).await;
+    let after = bed.moved(vip, before).await;
     bed.lab.node(before).link_up().unwrap();
     bed.fleet.ready(&bed.lab, DEADLINE).await.unwrap();
     assert_eq!(bed.settled(vip).await, after);
@@ -110,7 +100,7 @@ async fn a_partition_has_an_announcer_on_each_side_and_one_after_it_heals() {
         .collect();
     // The client stays with the first group, which the holder is not in.
     bed.lab.partition(&[&others, &[before]]).unwrap();
-    let near = moved(&bed, vip, before).await;
+    let near = bed.moved(vip, before).await;
     assert!(others.contains(&near));
     bed.lab.heal().unwrap();
     let after = bed.settled(vip).await;
@@ -137,13 +127,13 @@ async fn without_an_api_server_everything_goes_on_and_failures_are_survived() {
     let served = bed.serve(dual("alone"), &[1, 2, 3]).await;
     let vip = served.vips[0];
     let before = bed.settled(vip).await;
-    bed.lab.api_down();
+    bed.without_api(Lab::api_down);
     bed.fleet
         .announcer(before)
         .unwrap()
         .signal(Signal::Kill)
         .unwrap();
-    let after = moved(&bed, vip, before).await;
+    let after = bed.moved(vip, before).await;
     bed.lab.api_up();
     bed.until_named(&served, after).await;
 }

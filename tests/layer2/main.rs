@@ -11,7 +11,9 @@
 )]
 
 mod bed;
+mod changes;
 mod disputes;
 mod failures;
 mod moves;
 mod reach;
+mod tidy;

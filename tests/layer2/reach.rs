@@ -1,11 +1,7 @@
 //! Is a Service reached, by the right node, on the right interface, over both families?
 
-use k8s_openapi::api::core::v1::Node;
-use kube::{
-    Api,
-    api::{Patch, PatchParams},
-};
 use roadstead_testbed::{
+    Signal,
     lab::{Segment, vip4},
     service,
 };
@@ -40,6 +36,36 @@ async fn with_local_the_pods_own_node_answers_and_the_client_keeps_its_address()
             bed.lab.client().interface().address_like(*vip)
         );
     }
+}
+
+#[tokio::test]
+async fn a_service_of_ipv6_alone_is_answered_and_survives_its_nodes() {
+    let mut bed = bed().await;
+    let six = |name: &str| web(name).families("SingleStack", &["IPv6"]);
+    let served = bed.serve(six("six"), &[FAR]).await;
+    let vip = served.vips[0];
+    assert!(served.vips.len() == 1 && vip.is_ipv6(), "{:?}", served.vips);
+    let first = bed.settled(vip).await;
+    bed.until_named(&served, first).await;
+    bed.power_off(first);
+    let second = bed.moved(vip, first).await;
+    let announcer = bed.fleet.take(second).unwrap();
+    announcer.signal(Signal::Term).unwrap();
+    let third = bed.moved(vip, second).await;
+    assert_ne!(third, first, "it has no power");
+    bed.until_named(&served, third).await;
+
+    // And with Local the one node that lives and has a pod, which sees who asks.
+    let local = bed.serve(six("six-local").local_traffic(), &[third]).await;
+    let vip = local.vips[0];
+    assert_eq!(bed.settled(vip).await, third);
+    let answer = bed.lab.client().get(vip, 80).await.unwrap();
+    assert_eq!(
+        answer.client.ip(),
+        bed.lab.client().interface().address_like(vip)
+    );
+    bed.delete(&served).await;
+    bed.silent(served.vips[0]).await;
 }
 
 #[tokio::test]
@@ -87,13 +113,7 @@ async fn only_the_interface_that_the_pool_names_answers() {
 #[tokio::test]
 async fn only_nodes_that_the_pool_selects_answer() {
     let mut bed = bed().await;
-    let nodes: Api<Node> = Api::all(bed.lab.control_plane().client().await.unwrap());
-    let label = |value: serde_json::Value| json!({ "metadata": { "labels": { "rack": value } } });
-    let params = PatchParams::default();
-    nodes
-        .patch("node-1", &params, &Patch::Merge(label("a".into())))
-        .await
-        .unwrap();
+    bed.label("node-1", "rack", Some("a")).await;
     let spec = json!({
         "addresses": [format!("{0}-{0}", vip4(81))],
         "autoAssign": false,
@@ -106,28 +126,11 @@ async fn only_nodes_that_the_pool_selects_answer() {
     assert_eq!(bed.settled(vip).await, 1);
 
     // The label moves, and so does the address.
-    nodes
-        .patch("node-3", &params, &Patch::Merge(label("a".into())))
-        .await
-        .unwrap();
-    nodes
-        .patch(
-            "node-1",
-            &params,
-            &Patch::Merge(label(serde_json::Value::Null)),
-        )
-        .await
-        .unwrap();
+    bed.label("node-3", "rack", Some("a")).await;
+    bed.label("node-1", "rack", None).await;
     bed.until_named(&served, 3).await;
     assert_eq!(bed.settled(vip).await, 3);
-    nodes
-        .patch(
-            "node-3",
-            &params,
-            &Patch::Merge(label(serde_json::Value::Null)),
-        )
-        .await
-        .unwrap();
+    bed.label("node-3", "rack", None).await;
     let message = bed.until_said(&served, "NotAnnounced").await;
     assert!(message.contains("nodeSelector"), "{message}");
     bed.silent(vip).await;

@@ -262,6 +262,29 @@ impl Process {
         ))
     }
 
+    /// Time in which threads that run now had something to do and waited for a processor, all together: how much later than it
+    /// would by itself the machine let it do things, at most. Linux only.
+    ///
+    /// # Errors
+    /// It has ended, or the kernel does not count it.
+    pub fn cpu_wait(&self) -> Result<Duration> {
+        let tasks = format!("/proc/{}/task", self.pid());
+        let what = || format!("reading {tasks} of {}", self.name);
+        let mut waited = Duration::ZERO;
+        for task in fs::read_dir(&tasks).with_context(what)?.flatten() {
+            // A thread may have ended meanwhile.
+            let Ok(schedule) = fs::read_to_string(task.path().join("schedstat")) else {
+                continue;
+            };
+            // Nanoseconds on a processor, nanoseconds of waiting for one, turns (scheduler/sched-stats in the kernel's
+            // documentation).
+            let nanos = schedule.split_whitespace().nth(1);
+            let nanos = nanos.and_then(|nanos| nanos.parse().ok());
+            waited += Duration::from_nanos(nanos.with_context(what)?);
+        }
+        Ok(waited)
+    }
+
     fn proc_file(&self, file: &str) -> Result<String> {
         let path = format!("/proc/{}/{file}", self.pid());
         fs::read_to_string(&path).with_context(|| format!("reading {path} of {}", self.name))
