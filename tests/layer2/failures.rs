@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use roadstead_testbed::{Lab, Signal, poll_until};
+use roadstead_testbed::{Signal, poll_until};
 
 use crate::bed::{DEADLINE, NEAR, bed, dual, web};
 
@@ -119,23 +119,6 @@ async fn a_node_that_is_heard_but_does_not_hear_keeps_the_address_alone() {
     let now = bed.settled(vip).await;
     bed.lab.heal().unwrap();
     assert_eq!(bed.settled(vip).await, now);
-}
-
-#[tokio::test]
-async fn without_an_api_server_everything_goes_on_and_failures_are_survived() {
-    let mut bed = bed().await;
-    let served = bed.serve(dual("alone"), &[1, 2, 3]).await;
-    let vip = served.vips[0];
-    let before = bed.settled(vip).await;
-    bed.without_api(Lab::api_down);
-    bed.fleet
-        .announcer(before)
-        .unwrap()
-        .signal(Signal::Kill)
-        .unwrap();
-    let after = bed.moved(vip, before).await;
-    bed.lab.api_up();
-    bed.until_named(&served, after).await;
 }
 
 #[tokio::test]

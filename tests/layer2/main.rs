@@ -15,5 +15,6 @@ mod changes;
 mod disputes;
 mod failures;
 mod moves;
+mod outages;
 mod reach;
 mod tidy;
