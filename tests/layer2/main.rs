@@ -18,3 +18,4 @@ mod moves;
 mod outages;
 mod reach;
 mod tidy;
+mod writes;
