@@ -97,12 +97,11 @@ async fn a_service_with_an_address_is_announced_and_says_by_whom_in_one_write() 
     announcing.stop().await;
     second.stop().await;
     assert_eq!(version(&place.get("web").await), version(&taken_over));
-    assert!(
-        events_of(&place.client, &place.namespace, "web")
-            .await
-            .unwrap()
-            .is_empty()
-    );
+    let told = events_of(&place.client, &place.namespace, "web").await;
+    let mut told = told.unwrap();
+    // A young API server may say this of its own bookkeeping.
+    told.retain(|event| event.reason != "ClusterIPNotAllocated");
+    assert_eq!(told, []);
 }
 
 #[tokio::test]
