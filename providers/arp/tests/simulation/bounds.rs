@@ -102,9 +102,9 @@ impl Bounds {
         }
     }
 
-    /// Two that hear each other both answer for an address, whatever else happens. A station that is met anew may say that
-    /// it hears nobody, and has two intervals to hear. Where a fifth of the packets is lost, it takes ten intervals
-    /// until the one has surely heard the other: once in ten millions it has not.
+    /// Two that hear each other both answer for an address, whatever else happens: as two that meet for the first time,
+    /// since after many starts and partitions they may. Where a fifth of the packets is lost, it takes ten intervals until
+    /// the one has surely heard the other: once in ten millions it has not.
     pub(crate) fn both_in_a_storm(self, lossy: bool) -> Duration {
         let lost = if lossy {
             10 * DEFAULT_INTERVAL
