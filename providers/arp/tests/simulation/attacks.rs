@@ -99,10 +99,13 @@ fn run(seed: u64, attacker: bool) -> Outcome {
             50 => world.with((victim + 1) % nodes, roadstead_arp::engine::Engine::drain),
             _ => {}
         }
-        world.run_for(Duration::from_millis(100));
+        world.run_for(Duration::from_millis(99));
+        // What was said after that may still be under way; a copy that came first would be the hello itself.
+        let arrived = world.recorded.clone().unwrap();
+        world.run_for(Duration::from_millis(1));
         if attacker {
             for _ in 0..5 {
-                attack(&mut world, &earlier, &mut attacks);
+                attack(&mut world, &earlier, &arrived, &mut attacks);
             }
         }
     }
@@ -111,9 +114,13 @@ fn run(seed: u64, attacker: bool) -> Outcome {
     (world.history, holds)
 }
 
-fn attack(world: &mut World, earlier: &[(usize, Packet)], chance: &mut Chance) {
+fn attack(
+    world: &mut World,
+    earlier: &[(usize, Packet)],
+    recorded: &[(usize, Packet)],
+    chance: &mut Chance,
+) {
     let to = chance.below(world.nodes.len());
-    let recorded = world.recorded.clone().unwrap();
     let kind = ATTACKS[chance.below(ATTACKS.len())];
     let (from, packet) = match kind {
         Attack::EarlierRun => earlier[chance.below(earlier.len())].clone(),
