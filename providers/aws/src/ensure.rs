@@ -135,22 +135,21 @@ impl AwsProvider {
         let mut desired = self.desired(calls, wish, &observed).await?;
         self.check_name(calls, wish, &desired, &observed).await?;
         let mut shared = None;
-        let needed = needs(wish);
-        // Something that names its Service is made first: whatever is left behind is found by it.
-        let first = needed.is_some() && observed.is_empty();
-        if let Some(needs) = needed.filter(|_| !first) {
-            let ready = self
-                .shared
-                .ensure(
-                    calls,
-                    &desired.load_balancer.vpc,
-                    &instances(&wish.want.targets),
-                    &needs,
-                )
-                .await?;
-            observed.backend = Some(ready.backend.clone());
-            desired.notes.extend(ready.notes.iter().cloned());
-            shared = Some(ready);
+        let mut begin = false;
+        if let Some(needs) = needs(wish) {
+            let (vpc, nodes) = (&desired.load_balancer.vpc, instances(&wish.want.targets));
+            let ready = if observed.is_empty() {
+                // Something that names its Service is made before what all share: whatever is left behind is found by it.
+                self.shared.ready(vpc, &nodes, &needs)
+            } else {
+                Some(self.shared.ensure(calls, vpc, &nodes, &needs).await?)
+            };
+            begin = ready.is_none();
+            if let Some(ready) = &ready {
+                observed.backend = Some(ready.backend.clone());
+                desired.notes.extend(ready.notes.iter().cloned());
+            }
+            shared = ready;
         }
         self.read_details(wish, &desired, &observed).await?;
         let backend = observed.backend.take();
@@ -159,7 +158,7 @@ impl AwsProvider {
             ..self.mirror.observe(&wish.want.id)
         };
         let mut course = plan(&desired, &observed, &self.situation(wish));
-        if first {
+        if begin {
             course.begin_only();
         }
         Ok(Looked {

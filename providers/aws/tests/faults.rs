@@ -83,6 +83,31 @@ async fn twenty_services_are_served_while_requests_are_cut() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_listener_waits_for_neither_targets_nor_rules() {
+    let world = quick_world().await;
+    let warm = service(&world, "warm");
+    let provider = world.provider(&warm.id.cluster);
+    until_served(&provider, &warm).await;
+    let mark = world.proxy.mark();
+    for action in ["RegisterTargets", "AuthorizeSecurityGroupIngress"] {
+        world
+            .proxy
+            .script(Scope::action(action), When::Always, Fault::Hang);
+    }
+    let want = service(&world, "quick");
+    tokio::select! {
+        answer = provider.ensure(&want) => panic!("nobody answered, and yet: {answer:?}"),
+        listener = world.proxy.wait_for_since(mark, "the listener", |call| {
+            call.is("CreateListener") && call.took_effect()
+        }) => drop(listener.unwrap()),
+    }
+    // Cut off there, the rest is done by the next.
+    world.proxy.clear_script();
+    until_served(&provider, &want).await;
+    assert_eq!(served(&world, &want).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_made_without_an_answer_goes_even_if_nobody_looked_again() {
     let mut world = quick_world().await;
     world.settings.settle = Duration::from_millis(200);

@@ -1,8 +1,10 @@
-//! How is a course carried out? Stage by stage, the lanes of a stage side by side; what each call did is noted in the mirror.
-//! Decides nothing: a step that fails ends its lane, and the course after its stage.
+//! How is a course carried out? Stage by stage, the lanes of a stage side by side, and what is about something new as soon as that
+//! is made; what each call did is noted in the mirror. Decides nothing: a step that fails ends its lane, and the course after its
+//! stage.
 
 mod make;
 mod name;
+mod order;
 mod remove;
 mod shape;
 
@@ -17,6 +19,7 @@ use std::{
 use futures::future::join_all;
 use roadstead_core::{Error, ErrorKind, OwnerUid, Plan};
 
+use self::order::Order;
 use crate::{
     NAME,
     api::{self, Calls},
@@ -80,30 +83,37 @@ type Result<T, E = Failure> = std::result::Result<T, E>;
 impl Apply<'_> {
     /// Carries out `course`.
     pub(crate) async fn run(&self, course: &Course) -> Applied {
+        let order = Order::of(course);
+        let stages = course.stages.iter().enumerate();
+        let lanes = stages.flat_map(|(stage, lanes)| lanes.iter().map(move |lane| (stage, lane)));
+        let ended = join_all(lanes.map(async |(stage, lane)| {
+            if !order.turn(stage, lane).await {
+                order.ended(stage, true);
+                return (Vec::new(), None);
+            }
+            let ended = self.lane(&order, lane).await;
+            order.ended(stage, ended.1.is_none());
+            ended
+        }))
+        .await;
+        let mut failure = None;
         let mut done = Plan::default();
-        for stage in &course.stages {
-            let lanes = join_all(stage.iter().map(|lane| self.lane(lane))).await;
-            let mut failure = None;
-            for (taken, failed) in lanes {
-                done.steps
-                    .extend(taken.iter().filter_map(|step| step.told()));
-                failure = failure.or(failed);
-            }
-            if failure.is_some() {
-                return Applied { done, failure };
-            }
+        for (taken, failed) in ended {
+            done.steps
+                .extend(taken.iter().filter_map(|step| step.told()));
+            failure = failure.or(failed);
         }
-        Applied {
-            done,
-            failure: None,
-        }
+        Applied { done, failure }
     }
 
-    async fn lane<'s>(&self, lane: &'s [Step]) -> (Vec<&'s Step>, Option<Failure>) {
+    async fn lane<'s>(&self, order: &Order, lane: &'s [Step]) -> (Vec<&'s Step>, Option<Failure>) {
         let mut taken = Vec::with_capacity(lane.len());
         for step in lane {
             match self.step(step).await {
-                Ok(()) => taken.push(step),
+                Ok(()) => {
+                    order.taken(step);
+                    taken.push(step);
+                }
                 Err(failure) => return (taken, Some(failure)),
             }
         }

@@ -21,7 +21,7 @@ use roadstead_core::{Action, LoadBalancerId, Plan, Step as ToldStep};
 
 pub(crate) use self::{
     balancer::resolve,
-    step::{Group, Marked, Step, SubnetChange, Tagged},
+    step::{Group, Marked, Step, SubnetChange, Tagged, Thing},
     tagging::{new_frontend_tags, new_tags},
 };
 use crate::{
@@ -51,7 +51,8 @@ pub(crate) struct Situation<'a> {
 /// The steps, and what follows from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Course {
-    /// The stages come one after another; the lanes of one stage go side by side, each in its order.
+    /// The stages come one after another; the lanes of one stage go side by side, each in its order. What is about something new
+    /// comes as soon as that is there.
     pub(crate) stages: [Stage; STAGES],
     /// What is asked for and cannot be done, in words.
     pub(crate) impossible: Vec<String>,

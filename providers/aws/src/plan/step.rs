@@ -178,3 +178,44 @@ pub(crate) enum Tagged {
     TargetGroup(Arn, String),
     Group(GroupId, String),
 }
+
+/// Something that a course makes, and that other steps of it are about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Thing {
+    /// The security group of this name.
+    Group(String),
+    /// The target group of this name.
+    TargetGroup(String),
+    /// The load balancer of this variant.
+    LoadBalancer(Variant),
+}
+
+// === impl Step ===
+
+impl Step {
+    /// What it makes, if something else may be waiting for it.
+    pub(crate) fn makes(&self) -> Option<Thing> {
+        match self {
+            Self::CreateGroup(group) => Some(Thing::Group(group.name.clone())),
+            Self::CreateTargetGroup { name, .. } => Some(Thing::TargetGroup(name.clone())),
+            Self::CreateLoadBalancer { variant, .. } => Some(Thing::LoadBalancer(*variant)),
+            _ => None,
+        }
+    }
+
+    /// What it is about: if that is new, nothing else need be there before it. A target group is there before the load balancer,
+    /// so a listener is about that alone.
+    pub(crate) fn is_about(&self) -> Option<Thing> {
+        match self {
+            Self::Authorize {
+                group: Group::New(name),
+                ..
+            } => Some(Thing::Group(name.clone())),
+            Self::Register { name, .. } | Self::ChangeTargetGroupAttributes { name, .. } => {
+                Some(Thing::TargetGroup(name.clone()))
+            }
+            Self::CreateListener { variant, .. } => Some(Thing::LoadBalancer(*variant)),
+            _ => None,
+        }
+    }
+}

@@ -134,6 +134,37 @@ impl Shared {
         self.make_so(calls, vpc, instances, needs, None).await
     }
 
+    /// As [`ensure`](Self::ensure), if it is known that nothing is left to do; asks nobody.
+    pub(crate) fn ready(
+        &self,
+        vpc: &VpcId,
+        instances: &[InstanceId],
+        needs: &Needs,
+    ) -> Option<SharedReady> {
+        let mut state = lock(&self.state);
+        if state.releasing.join(|()| true).is_some() {
+            return None;
+        }
+        let backend = state.backend(vpc, None)?;
+        let groups = if self.settings.node_groups.is_empty() {
+            let (groups, unknown) = state.groups_of(instances, needs.pods, None);
+            unknown.is_empty().then_some(groups)?
+        } else {
+            self.settings.node_groups.clone()
+        };
+        let wanted = rules::wanted(needs, &self.settings.node_ports, &backend);
+        let lets_in = |group| {
+            let missing = state.missing(vpc, &backend, group, &wanted);
+            missing.is_some_and(|missing| missing.is_empty())
+        };
+        groups.iter().all(lets_in).then(|| SharedReady {
+            hold: state.hold(),
+            backend,
+            done: Vec::new(),
+            notes: Vec::new(),
+        })
+    }
+
     /// Like [`ensure`](Self::ensure), but believes nothing that is older than `max_age`: finds what was changed by others, and
     /// repairs it. Two calls for all Services together, every `max_age` at most.
     pub(crate) async fn check(

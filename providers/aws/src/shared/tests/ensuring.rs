@@ -61,6 +61,29 @@ async fn fifty_services_at_once_make_one_group_and_each_rule_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_is_ready_only_if_all_that_is_needed_is_known_to_be_there() {
+    let (world, shared) = (world(), process());
+    let ready = |ids: &[&str], needs: &Needs| shared.ready(&vpc(), &nodes(ids), needs);
+    assert!(ready(&["i-1"], &tcp()).is_none(), "nothing is known yet");
+    ensure(&shared, &world, &["i-1"], &tcp()).await.unwrap();
+    world.asked();
+    let it = ready(&["i-1"], &tcp()).unwrap();
+    assert_eq!(it.backend, GroupId::new("sg-made-1"));
+    let udp = Needs { udp: true, ..tcp() };
+    assert!(ready(&["i-1"], &udp).is_none(), "a rule is missing");
+    assert!(ready(&["i-1", "i-2"], &tcp()).is_none(), "nobody saw i-2");
+    let since = shared.watermark();
+    assert!(
+        matches!(shared.release(&world, since).await, Ok(Collected::InUse(_))),
+        "it is held"
+    );
+    drop(it);
+    let released = shared.release(&world, shared.watermark()).await;
+    assert!(matches!(released, Ok(Collected::Gone)));
+    assert!(ready(&["i-1"], &tcp()).is_none(), "it is gone");
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_new_costs_nothing_and_a_new_node_one_call() {
     let (world, shared) = (world(), process());
     ensure(&shared, &world, &["i-1"], &tcp()).await.unwrap();
