@@ -46,13 +46,23 @@ impl Context {
     /// What a load balancer for `intent` would point at right now, and a number that changes with it.
     fn targets(&self, intent: &Intent, key: &NamespacedName) -> (Option<Targets>, u64) {
         let selection = self.nodes.current();
-        let Intent::Ensure { provider, want } = intent else {
-            return (None, 0);
+        let (provider, want) = match intent {
+            Intent::Ensure { provider, want } => (provider, want),
+            // Its load balancer, if there is one, stays as it is, and so do its pods' gates.
+            Intent::Reject { .. } => return (None, 0),
+            Intent::Ignore | Intent::Withdraw | Intent::Release { .. } => {
+                self.caches.needs_no_endpoints(key);
+                return (None, 0);
+            }
         };
         let Some(provider) = self.provider(*provider) else {
             return (None, 0);
         };
-        match provider.target_kind(want) {
+        let kind = provider.target_kind(want);
+        if kind != TargetKind::Endpoints {
+            self.caches.needs_no_endpoints(key);
+        }
+        match kind {
             TargetKind::Nodes => {
                 let by_label = provider.chooses_by_label(want);
                 if by_label {

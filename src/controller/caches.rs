@@ -2,7 +2,7 @@
 //! standby takes over with warm caches. Writes nothing.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex},
 };
 
@@ -29,6 +29,7 @@ use super::{
     inbox::Inbox,
     pods::Pods,
     slices::Slices,
+    wanted::while_wanted,
     watches::{
         Change, Health, NAMESPACES, NODES, PODS, SERVICES, SLICES, WatchState, follow, lock,
     },
@@ -42,7 +43,8 @@ pub struct Caches {
     nodes: Store<Node>,
     slices: Arc<Slices>,
     pods: Arc<Pods>,
-    pods_wanted: watch::Sender<bool>,
+    /// The Services whose load balancers point at pods.
+    pods_wanted: watch::Sender<HashSet<NamespacedName>>,
     /// Only where a provider chooses by them.
     namespaces: Option<Store<Namespace>>,
     /// Tells of every list.
@@ -74,7 +76,7 @@ impl Caches {
     ) -> Self {
         let (services, service_writer) = store();
         let (nodes, node_writer) = store();
-        let (pods_wanted, mut pods_asked) = watch::channel(false);
+        let pods_wanted = watch::Sender::default();
         let inbox = Arc::<Inbox>::default();
         let listed = watch::Sender::new(());
         let health = Arc::<Mutex<Health>>::default();
@@ -133,19 +135,18 @@ impl Caches {
         });
 
         let (slices, pods) = (Arc::<Slices>::default(), Arc::<Pods>::default());
-        let targets = PodTargets {
+        let targets = Arc::new(PodTargets {
             slices: Arc::clone(&slices),
             pods: Arc::clone(&pods),
             inbox: Arc::clone(&inbox),
             health: Arc::clone(&health),
-        };
-        let (slice_api, pod_api) = (scoped(client, namespace), scoped(client, namespace));
-        tasks.spawn(async move {
-            // Only where a provider wants pods: they and their slices are the most talkative objects of a cluster.
-            if pods_asked.wait_for(|wanted| *wanted).await.is_ok() {
-                targets.follow(slice_api, pod_api).await;
-            }
         });
+        // Only where a provider wants pods: they and their slices are the most talkative objects of a cluster.
+        let (slice_api, pod_api) = (scoped(client, namespace), scoped(client, namespace));
+        let following = Arc::clone(&targets);
+        let follow = move || Arc::clone(&following).follow(slice_api.clone(), pod_api.clone());
+        let stop = move || targets.stop();
+        tasks.spawn(while_wanted(pods_wanted.clone(), follow, stop));
 
         Self {
             services,
@@ -227,7 +228,7 @@ impl Caches {
     #[must_use]
     pub fn endpoints(&self, key: &NamespacedName) -> Option<Vec<Target>> {
         self.pods_wanted
-            .send_if_modified(|wanted| !std::mem::replace(wanted, true));
+            .send_if_modified(|wanted| !wanted.contains(key) && wanted.insert(key.clone()));
         let known = lock(&self.health).pods_are_known();
         known.then(|| {
             let slices = self.slices.of(key);
@@ -235,6 +236,13 @@ impl Caches {
                 self.pods.is_fit(pod, address)
             })
         })
+    }
+
+    /// The load balancer of a Service does not point at pods, or is gone. When none does for a while, pods are not watched
+    /// any more.
+    pub fn needs_no_endpoints(&self, key: &NamespacedName) {
+        self.pods_wanted
+            .send_if_modified(|wanted| wanted.remove(key));
     }
 
     /// The pods that wait for their load balancer before they are ready.
@@ -267,7 +275,7 @@ struct PodTargets {
 
 impl PodTargets {
     /// Watches for ever, and has the Services looked at whose targets may have changed.
-    async fn follow(self, slices: Api<EndpointSlice>, pods: Api<Pod>) {
+    async fn follow(self: Arc<Self>, slices: Api<EndpointSlice>, pods: Api<Pod>) {
         let config = watcher::Config::default();
         let slices = watcher(slices, config.clone())
             .default_backoff()
@@ -291,6 +299,17 @@ impl PodTargets {
                 self.listed(&change);
             }),
         );
+    }
+
+    /// Forgets what was seen, and that anything was: the next who asks waits for new lists.
+    fn stop(&self) {
+        let mut health = lock(&self.health);
+        health.watches.remove(SLICES);
+        health.watches.remove(PODS);
+        drop(health);
+        self.slices.clear();
+        self.pods.clear();
+        tracing::debug!("no load balancer points at pods any more; they are not watched");
     }
 
     /// What one change touches was told by whoever took it in.

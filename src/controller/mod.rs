@@ -23,6 +23,7 @@ pub mod said;
 pub mod slices;
 pub mod targets;
 mod trigger;
+mod wanted;
 pub mod watches;
 pub mod writes;
 

@@ -80,6 +80,11 @@ impl Pods {
         found.is_some_and(|pod| pod.is_fit_at(address))
     }
 
+    /// Nothing is watched any more.
+    pub fn clear(&self) {
+        *self.lock() = Contents::default();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

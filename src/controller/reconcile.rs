@@ -263,6 +263,7 @@ impl Context {
     }
 
     pub(super) fn forget(&self, key: &NamespacedName) {
+        self.caches.needs_no_endpoints(key);
         self.memory.forget(key);
         self.gates.forget(key);
         self.retries.forget(key);

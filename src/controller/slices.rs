@@ -86,6 +86,11 @@ impl Slices {
             .collect()
     }
 
+    /// Nothing is watched any more.
+    pub fn clear(&self) {
+        *self.lock() = Contents::default();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
