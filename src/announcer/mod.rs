@@ -83,10 +83,7 @@ type Ended = (NamespacedName, Write, Result<Seen, End>);
 /// So much is taken in at once before anything follows from it.
 const AT_ONCE: usize = 512;
 
-/// So many addresses are asked of the engine at once: it answers ARP on the same thread.
-const ASKED_AT_ONCE: usize = 128;
-
-/// So many writes are under way at once.
+/// So many writes are under way at once, and of so many Services the engine is asked at once: it answers ARP on the same thread.
 const WRITES_AT_ONCE: usize = 16;
 
 /// How long the engine may take to answer.
@@ -138,10 +135,7 @@ impl Announcer {
     pub async fn run(mut self, mut ears: Ears, shutdown: CancellationToken) {
         let (mut news, mut events) = (Vec::new(), Vec::new());
         loop {
-            let due = self
-                .speaker
-                .due()
-                .filter(|_| self.writes.len() < WRITES_AT_ONCE);
+            let due = self.speaker.due().filter(|_| self.room() > 0);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -207,10 +201,15 @@ impl Announcer {
         }
     }
 
+    /// How many more writes there is room for.
+    fn room(&self) -> usize {
+        WRITES_AT_ONCE.saturating_sub(self.writes.len())
+    }
+
     /// Says what is to be said of the Services whose turn it is.
     async fn speak(&mut self) {
         let now = Instant::now();
-        let keys = self.speaker.take_due(now, ASKED_AT_ONCE);
+        let keys = self.speaker.take_due(now, self.room());
         let mut addresses: Vec<IpAddr> = Vec::new();
         for key in &keys {
             let wish = self.picture.board().wish(key);

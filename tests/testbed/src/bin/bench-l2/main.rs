@@ -225,6 +225,12 @@ fn tell(way: Way, measured: &outages::Measured, report: &mut Report) {
         "ms",
         None,
     );
+    report.figure(
+        &format!("{name}: the prober itself pauses, p99"),
+        measured.pauses.quantile(0.99),
+        "ms",
+        None,
+    );
     if way == Way::Handover {
         #[expect(clippy::cast_precision_loss, reason = "a few")]
         report.figure(

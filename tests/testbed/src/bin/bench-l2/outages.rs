@@ -31,6 +31,8 @@ pub(crate) enum Way {
 pub(crate) struct Measured {
     /// Between two answers that a client got, in milliseconds.
     pub(crate) outages: Distribution,
+    /// The longest time in which a trial sent no probe, in milliseconds: the machine's part of an outage.
+    pub(crate) pauses: Distribution,
     /// For how long two nodes answered ARP.
     pub(crate) overlaps: Distribution,
     /// Probes without an answer.
@@ -112,17 +114,20 @@ pub(crate) async fn measure(
     fleet: &mut Fleet,
     it: &Probed,
 ) -> Result<Measured> {
-    let (mut outages, mut overlaps, mut lost) = (Vec::new(), Vec::new(), 0);
+    let (mut outages, mut pauses, mut overlaps) = (Vec::new(), Vec::new(), Vec::new());
+    let mut lost = 0;
     for trial in 0..trials {
         it.on_another_node(lab, fleet).await?;
         let one = it.trial(way, lab, fleet).await;
         let (outage, overlap) = one.with_context(|| format!("{}, trial {trial}", way.name()))?;
         outages.push(millis(outage.gap));
+        pauses.push(millis(outage.pause));
         overlaps.push(millis(overlap));
         lost += outage.lost;
     }
     Ok(Measured {
         outages: outages.into_iter().collect(),
+        pauses: pauses.into_iter().collect(),
         overlaps: overlaps.into_iter().collect(),
         lost,
     })
