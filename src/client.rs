@@ -53,8 +53,9 @@ pub enum Error {
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a connection may be silent: longer than a watch, which the API server ends after 290 s at the latest.
-const READ_TIMEOUT: Duration = Duration::from_mins(5);
+/// How long a connection may be silent: twice as long as a watch is, in which the API server sends a bookmark every minute. An API
+/// server that went away without a word is noticed within this time.
+const READ_TIMEOUT: Duration = Duration::from_mins(2);
 
 /// How long reading the cluster's identity may take.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,7 +1,7 @@
 //! How does something go on in a namespace beside the test, until it is told to stop?
 //!
-//! A thread that writes down what it sees, where the test can look at it meanwhile, and that runs before all others:
-//! what it measures is the network. What it does is decided elsewhere.
+//! A thread that writes down what it sees, where the test can look at it meanwhile. Most run before all others: what
+//! they measure is the network. What it does is decided elsewhere.
 
 use std::{
     sync::{
@@ -32,9 +32,25 @@ pub(super) struct Notes<T> {
 // === impl Running ===
 
 impl<T: Default + Send + 'static> Running<T> {
-    /// Starts `work` in a namespace; it has to end soon once [`Notes::stopping`].
+    /// Starts `work` in a namespace, before all other threads; it has to end soon once [`Notes::stopping`].
     pub(super) fn start(
         namespace: &Namespace,
+        work: impl FnOnce(&Notes<T>) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        Self::begin(namespace, sys::run_first, work)
+    }
+
+    /// The same, as one thread among others.
+    pub(super) fn start_ordinary(
+        namespace: &Namespace,
+        work: impl FnOnce(&Notes<T>) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        Self::begin(namespace, || {}, work)
+    }
+
+    fn begin(
+        namespace: &Namespace,
+        take_place: fn(),
         work: impl FnOnce(&Notes<T>) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
         let notes = Notes {
@@ -44,7 +60,7 @@ impl<T: Default + Send + 'static> Running<T> {
         let thread = namespace.thread({
             let notes = notes.share();
             move || {
-                sys::run_first();
+                take_place();
                 work(&notes)
             }
         })?;

@@ -69,6 +69,17 @@ impl Lab {
         Running::start(&self.observer.namespace, work).map(ArpWatch)
     }
 
+    /// The same, as a host asks that has to wait for a processor like everybody else. Who answers has to be woken, and is
+    /// late where the asker is let first: that would be counted against an answer which is given outside of the kernel.
+    ///
+    /// # Errors
+    /// No socket can be had.
+    pub fn watch_arp_as_a_host(&self, ip: IpAddr) -> Result<ArpWatch> {
+        let ear = self.ear()?;
+        let work = move |notes: &Notes<Watched>| watch(&ear, ip, notes);
+        Running::start_ordinary(&self.observer.namespace, work).map(ArpWatch)
+    }
+
     /// Starts to listen, asking nothing: gratuitous ARP and unsolicited advertisements.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use crate::{
 /// The kernel answers for this one.
 const KERNELS: u8 = 99;
 /// Turn by turn, so that what else the machine does falls on both alike.
-const TURNS: usize = 20;
+const TURNS: usize = 40;
 const TURN: Duration = Duration::from_millis(500);
 
 /// Both, asked of the node that announces `vip`, in turns.
@@ -60,7 +60,7 @@ pub(crate) async fn next_to_the_kernel(
 }
 
 async fn latencies(lab: &Lab, ip: IpAddr) -> Result<Vec<f64>> {
-    let watch = lab.watch_arp(ip)?;
+    let watch = lab.watch_arp_as_a_host(ip)?;
     tokio::time::sleep(TURN).await;
     let watched = watch.stop().await?;
     Ok(watched.latencies().into_iter().map(millis).collect())

@@ -1,7 +1,7 @@
 //! What do thousands of addresses cost, and how fast do they move together?
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::IpAddr,
     time::{Duration, Instant},
 };
@@ -18,9 +18,10 @@ use roadstead_testbed::{
     lab::{Fleet, Overheard},
     poll_until, service,
 };
+use serde_json::Value;
 
 use crate::{
-    outages::{ARP, number},
+    outages::{ARP, millis, number},
     report::Report,
 };
 
@@ -132,70 +133,56 @@ pub(crate) async fn footprint(
     Ok(())
 }
 
-/// Kills the announcer that holds most, and measures from the first address that another takes over to the last.
+/// Kills the announcer that holds most, and measures from the first of its addresses that another takes over to the last.
 pub(crate) async fn takeover(
     lab: &Lab,
     fleet: &mut Fleet,
-    vips: &[IpAddr],
+    vips: usize,
     report: &mut Report,
 ) -> Result<()> {
-    let mut held = Vec::new();
+    let mut all = Vec::new();
     for (number, node) in (1u8..).zip(lab.nodes()) {
-        let count = fleet
-            .announcer(number)?
-            .metric(node, "roadstead_announcer_addresses")?;
-        held.push((number, count.unwrap_or_default()));
+        all.push((number, held(&fleet.announcer(number)?.view(node)?)));
     }
-    let (victim, count) = held
-        .into_iter()
-        .max_by(|one, other| one.1.total_cmp(&other.1))
-        .context("finding a victim")?;
+    let most = all.into_iter().max_by_key(|(_, held)| held.len());
+    let (victim, held) = most.context("finding a victim")?;
     let overhearing = lab.overhear()?;
     let killed = Instant::now();
     fleet.announcer(victim)?.signal(Signal::Kill)?;
-    let wanted: BTreeSet<IpAddr> = vips.iter().copied().collect();
-    let takers = |heard: &[Overheard]| {
-        let mut first: Vec<(IpAddr, Instant)> = Vec::new();
-        let mut seen = BTreeSet::new();
-        for one in heard
-            .iter()
-            .filter(|one| one.at > killed && wanted.contains(&one.ip))
-        {
-            // A periodic announcement of what others hold all along is no takeover.
-            if number(lab, one.mac) != Some(victim) && seen.insert(one.ip) {
-                first.push((one.ip, one.at));
+    let taken = |heard: &[Overheard]| {
+        let mut first = BTreeMap::new();
+        for one in heard {
+            let by_another = one.at > killed && number(lab, one.mac) != Some(victim);
+            if by_another && held.contains(&one.ip) {
+                first.entry(one.ip).or_insert(one.at);
             }
         }
         first
     };
-    #[expect(clippy::cast_precision_loss, reason = "some thousands")]
     poll_until("all to be taken over", LONG, async || {
-        (takers(&overhearing.so_far()).len() as f64 >= count).then_some(())
+        (taken(&overhearing.so_far()).len() == held.len()).then_some(())
     })
     .await?;
-    let taken = takers(&overhearing.stop().await?);
-    // The periodic ones of others come one by one; what was taken over comes at once, and is most of it.
-    let first = taken
-        .iter()
-        .map(|(_, at)| *at)
-        .min()
-        .context("hearing a takeover")?;
-    let mut after: Vec<Duration> = taken.iter().map(|(_, at)| *at - first).collect();
-    after.sort_unstable();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a count of addresses"
-    )]
-    let last = after
-        .get((count as usize).saturating_sub(1))
-        .copied()
-        .unwrap_or_default();
-    let what = format!(
-        "{count} of {} VIPs taken over, last after first",
-        vips.len()
-    );
-    report.figure(&what, last.as_secs_f64() * 1_000.0, "ms", Some(100.0));
+    let taken = taken(&overhearing.stop().await?);
+    let (first, last) = (taken.values().min(), taken.values().max());
+    let (first, last) = first.zip(last).context("hearing a takeover")?;
+    let what = format!("{} of {vips} VIPs taken over, last after first", held.len());
+    report.figure(&what, millis(*last - *first), "ms", Some(100.0));
     fleet.fill(lab)?;
     fleet.ready(lab, Duration::from_mins(1)).await
+}
+
+/// The addresses that an announcer answers for, by its own view.
+fn held(view: &Value) -> BTreeSet<IpAddr> {
+    let all = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned();
+    let interfaces = view.get("engine").and_then(|it| all(it, "interfaces"));
+    let addresses = interfaces
+        .into_iter()
+        .flatten()
+        .filter_map(|interface| all(&interface, "addresses"));
+    addresses
+        .flatten()
+        .filter(|address| address.get("stance").is_some_and(|it| it == "holding"))
+        .filter_map(|address| address.get("address")?.as_str()?.parse().ok())
+        .collect()
 }

@@ -175,7 +175,9 @@ async fn crowd(args: &Args, binary: &Path, report: &mut Report) -> Result<()> {
     let families = ["--forwarding-check", "none"];
     let mut fleet = start(binary, &lab, POOL, &families).await?;
     let mut there = 0;
-    for count in [0, 1_000, args.most] {
+    let mut counts = vec![0, 1_000, args.most];
+    counts.dedup();
+    for count in counts {
         if count < there {
             continue;
         }
@@ -185,7 +187,7 @@ async fn crowd(args: &Args, binary: &Path, report: &mut Report) -> Result<()> {
         crowd::footprint(&lab, &fleet, count, report).await?;
         if let Some(vip) = vips.first().filter(|_| count == 1_000) {
             answers::next_to_the_kernel(&lab, *vip, count, report).await?;
-            crowd::takeover(&lab, &mut fleet, &vips, report).await?;
+            crowd::takeover(&lab, &mut fleet, count, report).await?;
         }
     }
     Ok(())
