@@ -14,7 +14,7 @@ use kube::{
     api::{ListParams, PostParams},
 };
 use roadstead_testbed::{
-    Lab, Signal, addresses,
+    Lab, Process, Signal, addresses,
     lab::{Fleet, Overheard},
     poll_until, service,
 };
@@ -93,27 +93,12 @@ pub(crate) async fn footprint(
     vips: usize,
     report: &mut Report,
 ) -> Result<()> {
-    let processes = || -> Result<Vec<_>> {
-        (1u8..)
-            .zip(lab.nodes())
-            .map(|(number, _)| Ok(fleet.announcer(number)?.process()))
-            .collect()
-    };
-    let before: Duration = processes()?
-        .iter()
-        .map(|it| it.cpu_time())
-        .sum::<Result<_>>()?;
+    let processes = processes(lab, fleet)?;
+    let used = || -> Result<Duration> { processes.iter().map(|it| it.cpu_time()).sum() };
+    let before = used()?;
     tokio::time::sleep(IDLE).await;
-    let after: Duration = processes()?
-        .iter()
-        .map(|it| it.cpu_time())
-        .sum::<Result<_>>()?;
-    let mut most = 0;
-    for process in processes()? {
-        most = most.max(process.rss_bytes()?);
-    }
-    #[expect(clippy::cast_precision_loss, reason = "megabytes")]
-    let megabytes = most as f64 / 1e6;
+    let after = used()?;
+    let megabytes = megabytes(&processes)?;
     let goal = (vips == 1_000).then_some(30.0);
     report.figure(
         &format!("RSS of an announcer, {vips} VIPs"),
@@ -131,6 +116,24 @@ pub(crate) async fn footprint(
         None,
     );
     Ok(())
+}
+
+fn processes<'a>(lab: &Lab, fleet: &'a Fleet) -> Result<Vec<&'a Process>> {
+    let numbers = (1u8..).zip(lab.nodes());
+    numbers
+        .map(|(number, _)| Ok(fleet.announcer(number)?.process()))
+        .collect()
+}
+
+/// The memory of the announcer that takes most.
+fn megabytes(processes: &[&Process]) -> Result<f64> {
+    let mut most = 0;
+    for process in processes {
+        most = most.max(process.rss_bytes()?);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "megabytes")]
+    let megabytes = most as f64 / 1e6;
+    Ok(megabytes)
 }
 
 /// Kills the announcer that holds most, and measures from the first of its addresses that another takes over to the last.
@@ -169,7 +172,14 @@ pub(crate) async fn takeover(
     let what = format!("{} of {vips} VIPs taken over, last after first", held.len());
     report.figure(&what, millis(*last - *first), "ms", Some(100.0));
     fleet.fill(lab)?;
-    fleet.ready(lab, Duration::from_mins(1)).await
+    fleet.ready(lab, Duration::from_mins(1)).await?;
+    report.figure(
+        &format!("RSS of an announcer, {vips} VIPs, after that"),
+        megabytes(&processes(lab, fleet)?)?,
+        "MB",
+        None,
+    );
+    Ok(())
 }
 
 /// The addresses that an announcer answers for, by its own view.
