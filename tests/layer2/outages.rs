@@ -17,7 +17,7 @@ enum Failure {
 
 /// Longer than what counts seconds while nobody can be asked: a kube-proxy that would fall silent is believed to be gone after
 /// 30 of them, a write is given up after 15, and what failed five times at once, as watches do, waits for 25 at least. Only a
-/// watch that hears nothing waits longer, for five minutes, and then does what one does that is refused.
+/// watch that hears nothing waits longer, for two minutes, and then does what one does that is refused.
 const REFUSED_FOR: Duration = Duration::from_secs(36);
 /// Where nobody is refused, connections are given up after 5 seconds and writes after 15.
 const SILENT_FOR: Duration = Duration::from_secs(20);

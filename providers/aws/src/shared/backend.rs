@@ -61,11 +61,11 @@ impl Shared {
             } else {
                 let (calls, vpc) = (calls.clone(), vpc.clone());
                 let (settings, memory) = (Arc::clone(&self.settings), Arc::clone(&self.state));
-                let epoch = state.epoch;
+                let begun = state.moment();
                 state.readings.start((vpc.clone(), mine), async move {
                     let found = settings.read(&calls, &vpc).await?;
                     let id = found.as_ref().map(|(id, _)| id.clone());
-                    lock(&memory).learn_backend(epoch, &vpc, found);
+                    lock(&memory).learn_backend(begun, &vpc, found);
                     Ok(id)
                 })
             }
@@ -86,10 +86,10 @@ impl Shared {
             } else {
                 let (calls, vpc) = (calls.clone(), vpc.clone());
                 let (settings, memory) = (Arc::clone(&self.settings), Arc::clone(&self.state));
-                let epoch = state.epoch;
+                let begun = state.moment();
                 let flight = state.makings.start(vpc.clone(), async move {
                     let made = settings.make(&calls, &vpc).await?;
-                    lock(&memory).learn_backend(epoch, &vpc, Some(made));
+                    lock(&memory).learn_backend(begun, &vpc, Some(made));
                     Ok(())
                 });
                 (flight, true)

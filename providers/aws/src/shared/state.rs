@@ -27,8 +27,7 @@ pub(super) struct State {
     begun: u64,
     /// Cloned for each [`Hold`].
     held: Arc<()>,
-    /// Grows when everything is forgotten: what was read before is not learnt after.
-    pub(super) epoch: u64,
+    now: Moment,
     backends: HashMap<VpcId, Backend>,
     nodes: HashMap<InstanceId, Node>,
     /// When a node's group turned out to be gone: what was read of nodes before does not do.
@@ -40,10 +39,20 @@ pub(super) struct State {
     pub(super) releasing: Flights<(), Result<Collected, Failure>>,
 }
 
+/// When a call began, next to what was learnt meanwhile.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Moment {
+    /// Grows when everything is forgotten: what was read before is not learnt after.
+    epoch: u64,
+    /// How often a group was learnt.
+    learnt: u64,
+}
+
 /// What is known of the backend group of a VPC.
 #[derive(Debug)]
 struct Backend {
     id: GroupId,
+    learnt: Moment,
     read: Instant,
     /// The rules that let it in, by the group that has them.
     admitted: HashMap<GroupId, BTreeSet<Rule>>,
@@ -88,8 +97,13 @@ impl State {
 
     /// Forgets the group everywhere.
     pub(super) fn forget(&mut self) {
-        self.epoch += 1;
+        self.now.epoch += 1;
         self.backends.clear();
+    }
+
+    /// For [`Self::learn_backend`], when a call begins.
+    pub(super) fn moment(&self) -> Moment {
+        self.now
     }
 
     /// The group of `vpc`, if what is known of it is young enough.
@@ -98,23 +112,29 @@ impl State {
         is_young(backend.read, max_age).then(|| backend.id.clone())
     }
 
-    /// What was read of it, unless everything was forgotten since `epoch`.
+    /// What was read of it by a call that began at `begun`, unless everything was forgotten since. That there is none says
+    /// nothing of a group that was made after the call began.
     pub(super) fn learn_backend(
         &mut self,
-        epoch: u64,
+        begun: Moment,
         vpc: &VpcId,
         read: Option<(GroupId, HashMap<GroupId, BTreeSet<Rule>>)>,
     ) {
-        if epoch != self.epoch {
+        if begun.epoch != self.now.epoch {
             return;
         }
-        match read {
-            Some((id, admitted)) => {
-                let read = Instant::now();
-                self.backends
-                    .insert(vpc.clone(), Backend { id, read, admitted });
-            }
-            None => {
+        if let Some((id, admitted)) = read {
+            self.now.learnt += 1;
+            let backend = Backend {
+                id,
+                learnt: self.now,
+                read: Instant::now(),
+                admitted,
+            };
+            self.backends.insert(vpc.clone(), backend);
+        } else {
+            let is_older = |known: &Backend| known.learnt <= begun;
+            if self.backends.get(vpc).is_some_and(is_older) {
                 self.backends.remove(vpc);
             }
         }
@@ -191,5 +211,26 @@ impl State {
             Some(at) if at.elapsed() <= NODES_DOUBTED => Trust::Recent,
             Some(_) | None => Trust::Kept,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reading_that_began_before_the_group_was_made_does_not_unlearn_it() {
+        let (mut state, vpc) = (State::default(), VpcId::new("vpc-1"));
+        let reading = state.moment();
+        let made = (GroupId::new("sg-made"), HashMap::new());
+        state.learn_backend(state.moment(), &vpc, Some(made.clone()));
+        state.learn_backend(reading, &vpc, None);
+        assert_eq!(state.backend(&vpc, None), Some(made.0));
+        state.learn_backend(state.moment(), &vpc, None);
+        assert_eq!(
+            state.backend(&vpc, None),
+            None,
+            "it was removed by somebody"
+        );
     }
 }
