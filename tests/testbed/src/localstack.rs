@@ -72,6 +72,12 @@ pub struct LocalStack {
     _dir: RunDir,
 }
 
+/// One of each service that tests call side by side.
+const FIRST_CALLS: [(&str, &str); 2] = [
+    ("ec2", "DescribeVpcs"),
+    ("elasticloadbalancing", "DescribeLoadBalancers"),
+];
+
 // === impl LocalStack ===
 
 impl LocalStack {
@@ -99,7 +105,11 @@ impl LocalStack {
             _dir: dir,
         };
         // The first account is that of whoever signs as `test`.
-        localstack.account().await?;
+        let first = localstack.account().await?;
+        // A service is loaded when it is first called; to a call beside that one LocalStack may say that it has no handler.
+        for (service, action) in FIRST_CALLS {
+            first.call(service, action, &[]).await?;
+        }
         Ok(localstack)
     }
 
