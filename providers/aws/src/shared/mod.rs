@@ -146,12 +146,10 @@ impl Shared {
             return None;
         }
         let backend = state.backend(vpc, None)?;
-        let groups = if self.settings.node_groups.is_empty() {
-            let (groups, unknown) = state.groups_of(instances, needs.pods, None);
-            unknown.is_empty().then_some(groups)?
-        } else {
-            self.settings.node_groups.clone()
-        };
+        let (groups, unknown) = self.known_groups(&state, instances, needs.pods, None);
+        if !unknown.is_empty() {
+            return None;
+        }
         let wanted = rules::wanted(needs, &self.settings.node_ports, &backend);
         let lets_in = |group| {
             let missing = state.missing(vpc, &backend, group, &wanted);
@@ -251,6 +249,22 @@ impl Shared {
         lock(&self.state).forget();
     }
 
+    /// The groups of these nodes as given or remembered, and the nodes of which nothing is known, or too old things.
+    fn known_groups(
+        &self,
+        state: &State,
+        instances: &[InstanceId],
+        pods: bool,
+        max_age: Option<Duration>,
+    ) -> (BTreeSet<GroupId>, Vec<InstanceId>) {
+        let given = &self.settings.node_groups;
+        if given.is_empty() {
+            state.groups_of(instances, pods, max_age)
+        } else {
+            (given.clone(), Vec::new())
+        }
+    }
+
     /// The groups of these nodes, remembered: a node's groups hardly ever change, and [`check`](Self::check) looks again.
     async fn nodes(
         &self,
@@ -259,13 +273,7 @@ impl Shared {
         pods: bool,
         max_age: Option<Duration>,
     ) -> Result<Nodes, Failure> {
-        if !self.settings.node_groups.is_empty() {
-            return Ok(Nodes {
-                groups: self.settings.node_groups.clone(),
-                notes: Vec::new(),
-            });
-        }
-        let (mut groups, unknown) = lock(&self.state).groups_of(instances, pods, max_age);
+        let (mut groups, unknown) = self.known_groups(&lock(&self.state), instances, pods, max_age);
         if unknown.is_empty() {
             let notes = Vec::new();
             return Ok(Nodes { groups, notes });
