@@ -14,12 +14,12 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc};
 use roadstead_arp::{
     Mac,
     engine::{ClaimCause, Event, Ignored, LetGoCause},
-    net::EndReason,
+    net::{EndReason, LinkSelection},
     wire::ndp::{self, Message},
 };
 use segment::{
     Host, Segment,
-    announcing::{Announcing, PATIENCE, wanted},
+    announcing::{Announcing, PATIENCE, settings, wanted},
     asking::announcement,
 };
 
@@ -345,6 +345,78 @@ async fn hellos_from_beyond_a_router_change_nothing() {
             tokio::task::yield_now().await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_node_that_is_twice_on_a_segment_without_ipv6_answers_once() {
+    let segment = Segment::new();
+    let (node, client) = (
+        segment.host(&["192.0.2.1/24"]),
+        segment.host(&["192.0.2.9/24"]),
+    );
+    segment.plug(&node.namespace, "eth1", "second");
+    node.namespace.ip("address add 192.0.2.3/24 dev eth1");
+    node.namespace.run(|| {
+        for interface in ["eth0", "eth1"] {
+            let path = format!("/proc/sys/net/ipv6/conf/{interface}/disable_ipv6");
+            std::fs::write(path, "1").unwrap();
+        }
+    });
+    let mut announcing = node.announce("node");
+    // One that was announced before, so that both interfaces claim it without asking first.
+    announcing.announcer.want(wanted(v4()));
+    announcing.claims(v4()).await;
+    announcing.hears("node").await;
+    let asker = client.asker("192.0.2.9", "fe80::9");
+    let answers = tokio::task::spawn_blocking(move || asker.only_answerer(v4()))
+        .await
+        .unwrap();
+    assert!([mac(&node), Mac(node.namespace.mac("eth1"))].contains(&answers));
+}
+
+#[tokio::test]
+async fn who_asks_for_what_is_held_here_need_not_wait_until_something_else_is_due() {
+    let segment = Segment::new();
+    let (node, client) = (
+        segment.host(&["192.0.2.1/24"]),
+        segment.host(&["192.0.2.9/24"]),
+    );
+    let mut rarely = settings("node");
+    rarely.interval = std::time::Duration::from_mins(1);
+    let mut announcing = node
+        .announce_with(rarely, LinkSelection::default())
+        .unwrap();
+    announcing.announcer.want(wanted(v4()));
+    announcing.claims(v4()).await;
+    let asker = client.asker("192.0.2.9", "fe80::9");
+    for _ in 0..20 {
+        assert_eq!(asker.answerer(v4()), mac(&node));
+    }
+}
+
+#[tokio::test]
+async fn who_asks_for_what_is_not_held_here_wakes_nobody_and_is_counted() {
+    const MANY: u64 = 500;
+    let segment = Segment::new();
+    let (node, client) = (
+        segment.host(&["192.0.2.1/24"]),
+        segment.host(&["192.0.2.9/24"]),
+    );
+    let mut announcing = node.announce("node");
+    announcing.announcer.want(wanted(v4()));
+    announcing.claims(v4()).await;
+    let asker = client.asker("192.0.2.9", "fe80::9");
+    let (before, woken) = announcing.announcer.stats().await.unwrap();
+    let question = asker.question("192.0.2.77".parse().unwrap());
+    for _ in 0..MANY {
+        asker.arp.send(&question).unwrap();
+    }
+    let (after, woken_since) = announcing.announcer.stats().await.unwrap();
+    let not_ours = |stats: &roadstead_arp::engine::Stats| stats.ignored(Ignored::NotOurs);
+    assert_eq!(not_ours(&after) - not_ours(&before), MANY);
+    let woken = woken_since.wakes - woken.wakes;
+    assert!(woken < MANY / 10, "{woken} times");
+    assert_eq!(asker.answerer(v4()), mac(&node));
 }
 
 #[tokio::test]

@@ -180,7 +180,7 @@ impl Segment {
             return;
         };
         let known = vip.seen;
-        self.join_group(address, shared);
+        self.heed(address, shared);
         self.greeting.claim(address, now);
         if known {
             self.hold(address, now, shared);
@@ -245,7 +245,7 @@ impl Segment {
         vip.round.ticket.draw();
         vip.last = None;
         self.take_stance(address, Stance::Away, now);
-        self.leave_group(address, shared);
+        self.disregard(address, shared);
         self.greeting.drop(address);
         if answered {
             match &cause {

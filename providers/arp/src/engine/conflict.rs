@@ -158,25 +158,32 @@ impl Segment {
         shared.send(self.interface.index, frame);
     }
 
-    /// Receives what is asked about `address`, if that goes to a group.
-    pub(super) fn join_group(&mut self, address: IpAddr, shared: &mut Shared) {
-        let IpAddr::V6(v6) = address else {
-            return;
+    /// Receives what is asked about `address`, and at once.
+    pub(super) fn heed(&mut self, address: IpAddr, shared: &mut Shared) {
+        let interface = self.interface.index;
+        let v6 = match address {
+            IpAddr::V4(address) => {
+                shared.send_urgently(Transmit::Heed { interface, address });
+                return;
+            }
+            IpAddr::V6(v6) => v6,
         };
         let group = ndp::solicited_node(v6);
         let joined = self.groups.entry(group).or_default();
         *joined += 1;
         if *joined == 1 {
-            shared.send_urgently(Transmit::Join {
-                interface: self.interface.index,
-                group,
-            });
+            shared.send_urgently(Transmit::Join { interface, group });
         }
     }
 
-    pub(super) fn leave_group(&mut self, address: IpAddr, shared: &mut Shared) {
-        let IpAddr::V6(v6) = address else {
-            return;
+    pub(super) fn disregard(&mut self, address: IpAddr, shared: &mut Shared) {
+        let interface = self.interface.index;
+        let v6 = match address {
+            IpAddr::V4(address) => {
+                shared.send_urgently(Transmit::Disregard { interface, address });
+                return;
+            }
+            IpAddr::V6(v6) => v6,
         };
         let group = ndp::solicited_node(v6);
         let Some(joined) = self.groups.get_mut(&group) else {
@@ -185,10 +192,7 @@ impl Segment {
         *joined = joined.saturating_sub(1);
         if *joined == 0 {
             self.groups.remove(&group);
-            shared.send_urgently(Transmit::Leave {
-                interface: self.interface.index,
-                group,
-            });
+            shared.send_urgently(Transmit::Leave { interface, group });
         }
     }
 }

@@ -25,6 +25,7 @@ mod speech;
 mod stats;
 mod timers;
 mod told;
+mod twins;
 mod view;
 mod vip;
 mod watermark;
@@ -46,8 +47,11 @@ pub use self::{
     stats::{Claims, Ignored, Lateness, Stats},
     view::{AddressView, Holder, InterfaceView, PeerView, StanceView, Standing, View},
 };
-use self::{segment::Segment, shared::Shared};
-use crate::{Interface, InterfaceIndex};
+use self::{segment::Segment, shared::Shared, twins::Twins};
+use crate::{
+    Interface, InterfaceIndex,
+    wire::hello::{HOP_LIMIT, Keys},
+};
 
 /// One node's announcer.
 ///
@@ -61,6 +65,9 @@ pub struct Engine {
     wanted: BTreeMap<IpAddr, Wanted>,
     /// The last hello's number of interfaces that are gone; one that comes back goes on from there.
     sequences: BTreeMap<Arc<str>, u64>,
+    twins: Twins,
+    /// When it was last called.
+    turned: Instant,
 }
 
 // === impl Engine ===
@@ -70,6 +77,8 @@ impl Engine {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
+            turned: settings.started,
+            twins: Twins::default(),
             shared: Shared::new(settings),
             segments: BTreeMap::new(),
             wanted: BTreeMap::new(),
@@ -97,6 +106,8 @@ impl Engine {
         for interface in interfaces {
             self.add_interface(interface, now);
         }
+        self.twins
+            .forget(now, |index| self.segments.contains_key(&index));
     }
 
     fn remove_interface(&mut self, index: InterfaceIndex, now: Instant) {
@@ -163,6 +174,12 @@ impl Engine {
         }
     }
 
+    /// What hellos are signed with and believed by from now on. Nothing moves where the others believe the new signing key
+    /// already, and sign with one that is still believed here.
+    pub fn set_keys(&mut self, keys: Keys) {
+        self.shared.settings.keys = keys;
+    }
+
     /// Begins to hand everything over; [`Self::is_drained`] tells when that is done, within half a second.
     pub fn drain(&mut self, now: Instant) {
         self.turn(now);
@@ -193,6 +210,7 @@ impl Engine {
     ) -> Result<(), Ignored> {
         self.turn(now);
         self.shared.stats.frames_received += 1;
+        self.meet(interface, frame, now);
         let Some(segment) = self.segments.get_mut(&interface) else {
             return Err(self.shared.stats.ignore(Ignored::WrongInterface));
         };
@@ -233,8 +251,36 @@ impl Engine {
             self.shared.stats.lateness.record(late);
         }
         self.turn(now);
+        self.hear_twins(now);
         for segment in self.segments.values_mut() {
             segment.run(now, &mut self.shared);
+        }
+    }
+
+    /// Looks at whether `frame` came from another interface of this node.
+    fn meet(&mut self, interface: InterfaceIndex, frame: &[u8], now: Instant) {
+        let source = frame.get(6..12);
+        let is_it = |segment: &&Segment| source == Some(&segment.interface.mac.0);
+        let other = self.segments.values().find(is_it);
+        if let (Some(one), Some(other)) = (self.segments.get(&interface), other) {
+            self.twins.met(&one.interface, &other.interface, now);
+        }
+    }
+
+    /// Has interfaces of this node that are on one segment hear each other.
+    fn hear_twins(&mut self, now: Instant) {
+        self.twins
+            .forget(now, |index| self.segments.contains_key(&index));
+        while let Some(said) = self.twins.next() {
+            let Some(segment) = self.segments.get_mut(&said.to) else {
+                continue;
+            };
+            match segment.handle_hello(HOP_LIMIT, &said.payload, now, &mut self.shared) {
+                Ok(()) => segment.greet(now, &mut self.shared),
+                Err(reason) => {
+                    self.shared.stats.ignore(reason);
+                }
+            }
         }
     }
 
@@ -242,12 +288,17 @@ impl Engine {
     /// said together.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.twins.is_waiting() {
+            return Some(self.turned);
+        }
         self.segments.values().map(Segment::due).min()
     }
 
     /// The next thing to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.shared.next_transmit()
+        let transmit = self.shared.next_transmit()?;
+        self.twins.overhear(&transmit);
+        Some(transmit)
     }
 
     /// The next thing to tell.
@@ -263,6 +314,7 @@ impl Engine {
 
     /// If the others must have taken this station for dead, it lets go of everything before it does anything else.
     fn turn(&mut self, now: Instant) {
+        self.turned = now;
         let stalled = |segment: &Segment| segment.stalled_by(now);
         let Some(by) = self.segments.values().filter_map(stalled).max() else {
             return;

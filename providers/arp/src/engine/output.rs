@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::Duration,
 };
@@ -42,6 +42,21 @@ pub enum Transmit {
         interface: InterfaceIndex,
         /// A solicited-node group.
         group: Ipv6Addr,
+    },
+    /// Hand over ARP requests for an address the moment they come. Others may be handed over later, but before the next
+    /// timeout is handled.
+    Heed {
+        /// Where.
+        interface: InterfaceIndex,
+        /// What is asked for.
+        address: Ipv4Addr,
+    },
+    /// ARP requests for an address need no haste any more.
+    Disregard {
+        /// Where.
+        interface: InterfaceIndex,
+        /// What is asked for.
+        address: Ipv4Addr,
     },
 }
 

@@ -23,7 +23,7 @@ pub struct Settings {
     pub started: Instant,
     /// What the wall clock said at `started`, in milliseconds since 1970.
     pub started_wall: u64,
-    /// What hellos are signed with, and believed by.
+    /// What hellos are signed with, and believed by, at first.
     pub keys: Keys,
     /// How often to say hello; [`DEFAULT_INTERVAL`] unless a user knows better. At least a millisecond. A station that
     /// was silent for 3.5 times of it is dead to the others.

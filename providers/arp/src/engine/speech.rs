@@ -73,12 +73,17 @@ impl Segment {
         Duration::from_millis(millis(interval).max(least).min(u16::MAX.into()))
     }
 
-    /// How long after a regular hello the next one comes: an interval, and half of one while somebody is missed. Two parts
-    /// of a segment that meet again then know it, and have one holder for each address, within less than an interval.
+    /// How long after a regular hello the next one comes: seven tenths of an interval, and half of one while somebody is
+    /// missed. Two parts of a segment that meet then know it, and have one holder for each address, within less than an
+    /// interval. On large segments it comes later, up to a whole one, so that nobody has more to handle.
     pub(super) fn pace(&mut self, now: Instant, shared: &Shared) -> Duration {
         let interval = shared.settings.interval;
         let missed = self.missed.anybody(now);
-        self.interval_for_all(if missed { interval / 2 } else { interval })
+        self.interval_for_all(if missed {
+            interval / 2
+        } else {
+            interval * 7 / 10
+        })
     }
 
     fn held_v4(&self) -> Chunks<Ipv4Addr, Ipv4Addr> {

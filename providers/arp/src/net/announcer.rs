@@ -15,7 +15,10 @@ use tokio::sync::{mpsc::UnboundedReceiver, oneshot, watch};
 use super::{
     LinkSelection, Unusable, command::Command, counters::NetStats, thread::Runner, wait::Nudge,
 };
-use crate::engine::{Engine, Event, Holder, Settings, Stats, View, Wanted};
+use crate::{
+    engine::{Engine, Event, Holder, Settings, Stats, View, Wanted},
+    wire::hello::Keys,
+};
 
 /// One node's announcer, running. Clones speak with the same one.
 ///
@@ -149,6 +152,11 @@ impl Announcer {
     /// Whether this node forwards at all. It does, until told otherwise.
     pub fn set_fit(&self, fit: bool) {
         self.0.ask(Command::SetFit(fit));
+    }
+
+    /// What hellos are signed with and believed by from now on.
+    pub fn set_keys(&self, keys: Keys) {
+        self.0.ask(Command::SetKeys(keys));
     }
 
     /// What the engine sees and does at this moment.

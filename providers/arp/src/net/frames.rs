@@ -5,7 +5,7 @@ use std::{fmt, io};
 use rustix::net::RecvFlags;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 
-use super::{filter, sys};
+use super::{filter, heeded::Heeded, sys};
 use crate::InterfaceIndex;
 
 /// The receive buffer asked for: a thousand hosts that ask at once after a failover each find room. The kernel gives at
@@ -78,6 +78,23 @@ impl FrameSocket {
             kind,
             index,
         })
+    }
+
+    /// From now on everything that it is about.
+    pub(super) fn all(&self) -> io::Result<()> {
+        self.socket.attach_filter(&self.kind.filter(self.index))
+    }
+
+    /// From now on only ARP that needs haste: requests for what is `heeded`, and replies.
+    pub(super) fn only_heeded(&self, heeded: &Heeded) -> io::Result<()> {
+        self.socket
+            .attach_filter(&filter::heeded_arp(self.index, heeded))
+    }
+
+    /// From now on only ARP that needs none: requests for anything else.
+    pub(super) fn only_others(&self, heeded: &Heeded) -> io::Result<()> {
+        self.socket
+            .attach_filter(&filter::other_arp(self.index, heeded))
     }
 
     /// What it is about.

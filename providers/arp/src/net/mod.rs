@@ -7,6 +7,7 @@ mod counters;
 mod filter;
 mod frames;
 mod groups;
+mod heeded;
 mod hellos;
 mod netlink;
 mod outbox;

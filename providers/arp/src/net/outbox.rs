@@ -36,7 +36,7 @@ impl Outbox {
     pub(super) fn take(
         &mut self,
         transmit: Transmit,
-        ports: &Ports,
+        ports: &mut Ports,
         groups: &mut Groups,
         stats: &mut NetStats,
     ) {
@@ -73,6 +73,8 @@ impl Outbox {
                 }
             }
             Transmit::Leave { interface, group } => groups.leave(interface, group),
+            Transmit::Heed { interface, address } => ports.heed(interface, address),
+            Transmit::Disregard { interface, address } => ports.disregard(interface, address),
         }
     }
 

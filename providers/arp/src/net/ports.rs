@@ -1,9 +1,10 @@
 //! Which sockets belong to which interface? Opened when an interface can announce, closed when it cannot any more.
 
-use std::io;
+use std::{io, net::Ipv4Addr};
 
 use super::{
     frames::{FrameKind, FrameSocket},
+    heeded::Heeded,
     hellos::{Family, HelloSocket},
     wait::Wait,
 };
@@ -13,8 +14,11 @@ use crate::{Interface, InterfaceIndex};
 #[derive(Debug)]
 pub(super) struct Port {
     pub(super) interface: Interface,
-    pub(super) arp: FrameSocket,
-    pub(super) neighbour: FrameSocket,
+    arp: FrameSocket,
+    /// What of ARP needs no haste: nobody is woken for it.
+    other_arp: FrameSocket,
+    neighbour: FrameSocket,
+    heeded: Heeded,
     hello_v4: Option<HelloSocket>,
     hello_v6: Option<HelloSocket>,
 }
@@ -61,6 +65,37 @@ impl Ports {
         self.0.iter().find(|port| port.interface.index == index)
     }
 
+    /// Is woken for requests for `address` on this interface, once [`Self::divide`] has been called.
+    pub(super) fn heed(&mut self, index: InterfaceIndex, address: Ipv4Addr) {
+        if let Some(port) = self.get_mut(index) {
+            port.heeded.heed(address);
+        }
+    }
+
+    /// Is woken for them no more.
+    pub(super) fn disregard(&mut self, index: InterfaceIndex, address: Ipv4Addr) {
+        if let Some(port) = self.get_mut(index) {
+            port.heeded.disregard(address);
+        }
+    }
+
+    /// Has the kernel divide ARP as is wanted by now. Returns the interfaces where that changed: what came before on their
+    /// other socket may need haste.
+    pub(super) fn divide(&mut self) -> io::Result<Vec<InterfaceIndex>> {
+        let mut divided = Vec::new();
+        for port in &mut self.0 {
+            if port.heeded.take_changed() {
+                port.divide()?;
+                divided.push(port.interface.index);
+            }
+        }
+        Ok(divided)
+    }
+
+    fn get_mut(&mut self, index: InterfaceIndex) -> Option<&mut Port> {
+        self.0.iter_mut().find(|port| port.interface.index == index)
+    }
+
     /// Closes the sockets of interfaces that are not in `usable`, opens those of new ones, and takes in what is
     /// different about the others.
     pub(super) fn follow(&mut self, usable: Vec<Interface>, wait: &Wait) -> Followed {
@@ -101,6 +136,7 @@ impl Port {
     pub(super) fn open(interface: Interface, wait: &Wait) -> io::Result<Self> {
         let index = interface.index;
         let arp = FrameSocket::open(index, FrameKind::Arp)?;
+        let other_arp = FrameSocket::open(index, FrameKind::Arp)?;
         let neighbour = FrameSocket::open(index, FrameKind::Neighbour)?;
         wait.add(&arp, Token::Frames(index, FrameKind::Arp).number())?;
         wait.add(
@@ -110,10 +146,13 @@ impl Port {
         let mut port = Self {
             interface,
             arp,
+            other_arp,
             neighbour,
+            heeded: Heeded::default(),
             hello_v4: None,
             hello_v6: None,
         };
+        port.divide()?;
         port.follow_families(wait)?;
         Ok(port)
     }
@@ -129,6 +168,23 @@ impl Port {
             FrameKind::Arp => &self.arp,
             FrameKind::Neighbour => &self.neighbour,
         }
+    }
+
+    /// ARP that nobody is woken for.
+    pub(super) fn other_arp(&self) -> &FrameSocket {
+        &self.other_arp
+    }
+
+    /// All sockets for frames.
+    pub(super) fn all_frames(&self) -> [&FrameSocket; 3] {
+        [&self.arp, &self.other_arp, &self.neighbour]
+    }
+
+    /// For a moment a request passes both filters, where they change: it may be answered twice, but never not at all.
+    fn divide(&self) -> io::Result<()> {
+        self.other_arp.all()?;
+        self.arp.only_heeded(&self.heeded)?;
+        self.other_arp.only_others(&self.heeded)
     }
 
     pub(super) fn hellos(&self, family: Family) -> Option<&HelloSocket> {

@@ -1,7 +1,8 @@
 //! Who runs the engine? One thread that does nothing else, so that nothing that this process does besides can delay an
 //! answer. It decides in which order things get their turn, and that is all it decides.
 //!
-//! The order: frames first, since a host waits for each. Then hellos, in small lots with a look at the frames between
+//! The order: frames first, since a host waits for each; but those that nobody waits for, and that wake nobody, before what is
+//! due by the clock, which may depend on them. Then hellos, in small lots with a look at the frames between
 //! them. What is due by the clock comes after the hellos that are already here: a thread that was late must not take
 //! for dead a peer whose hello waits in its own socket. Then news about links, then what other threads ask.
 
@@ -33,6 +34,9 @@ use crate::{
 
 /// How many frames of one socket are taken before others get their turn.
 const FRAMES: usize = 64;
+
+/// How many frames that nobody waits for are taken at the most before the clock is obeyed: more than the kernel keeps.
+const OTHERS: usize = 4096;
 
 /// How many hellos of one socket are taken before the frames are looked at again: each costs an HMAC.
 const HELLOS: usize = 16;
@@ -169,6 +173,7 @@ impl Runner {
         } else {
             Next::Turn
         };
+        self.divide()?;
         let now = Instant::now();
         self.outbox.send_lot(now, &self.ports, &mut self.stats);
         if self.open_again.is_some_and(|again| again <= now) {
@@ -184,25 +189,69 @@ impl Runner {
             let Some(port) = self.ports.get(index) else {
                 return;
             };
-            match port.frames(kind).receive(self.buffer.as_mut_slice()) {
-                Ok(Some(length)) => {
-                    let frame = self.buffer.get(..length).unwrap_or_default();
-                    // What is ignored, the engine counts.
-                    let _ = self.engine.handle_frame(Instant::now(), index, frame);
-                    match kind {
-                        FrameKind::Arp => self.stats.arp_received += 1,
-                        FrameKind::Neighbour => self.stats.ndp_received += 1,
-                    }
-                }
-                Ok(None) => return,
-                // An interface that went down says so once. The kernel tells us about that in another way, too.
-                Err(_) => {
-                    self.stats.receive_failures += 1;
-                    return;
+            let received = port.frames(kind).receive(self.buffer.as_mut_slice());
+            if !self.take_in(index, kind, &received) {
+                return;
+            }
+        }
+    }
+
+    /// Takes in a frame that was received; `false` if none was.
+    fn take_in(
+        &mut self,
+        index: InterfaceIndex,
+        kind: FrameKind,
+        received: &io::Result<Option<usize>>,
+    ) -> bool {
+        match received {
+            Ok(Some(length)) => {
+                let frame = self.buffer.get(..*length).unwrap_or_default();
+                // What is ignored, the engine counts.
+                let _ = self.engine.handle_frame(Instant::now(), index, frame);
+                match kind {
+                    FrameKind::Arp => self.stats.arp_received += 1,
+                    FrameKind::Neighbour => self.stats.ndp_received += 1,
                 }
             }
-            self.flush();
+            Ok(None) => return false,
+            // An interface that went down says so once. The kernel tells us about that in another way, too.
+            Err(_) => {
+                self.stats.receive_failures += 1;
+                return false;
+            }
         }
+        self.flush();
+        true
+    }
+
+    /// The frames that nobody waits for, with a look at the others now and then.
+    fn other_frames(&mut self, index: InterfaceIndex) {
+        for number in 1..=OTHERS {
+            let Some(port) = self.ports.get(index) else {
+                return;
+            };
+            let received = port.other_arp().receive(self.buffer.as_mut_slice());
+            if !self.take_in(index, FrameKind::Arp, &received) {
+                return;
+            }
+            if number.is_multiple_of(FRAMES) {
+                self.all_frames();
+            }
+        }
+    }
+
+    fn all_other_frames(&mut self) {
+        for index in self.indices() {
+            self.other_frames(index);
+        }
+    }
+
+    /// Is woken for what is claimed by now. What was asked just before may wait where nobody is woken for it.
+    fn divide(&mut self) -> io::Result<()> {
+        for index in self.ports.divide()? {
+            self.other_frames(index);
+        }
+        Ok(())
     }
 
     /// All frames that are here, on every interface.
@@ -266,6 +315,7 @@ impl Runner {
             return;
         }
         self.all_hellos();
+        self.all_other_frames();
         // A hello may have moved it.
         if is_due(&self.engine) {
             self.engine.handle_timeout(Instant::now());
@@ -321,7 +371,9 @@ impl Runner {
             Command::Want(wanted) => self.engine.want(now, wanted),
             Command::Unwant(address) => self.engine.unwant(now, address),
             Command::SetFit(fit) => self.engine.set_fit(now, fit),
+            Command::SetKeys(keys) => self.engine.set_keys(keys),
             Command::View(answer) => {
+                self.all_other_frames();
                 let _ = answer.send(self.engine.view(now));
             }
             Command::Holders(addresses, answer) => {
@@ -332,6 +384,7 @@ impl Runner {
                 let _ = answer.send(holders);
             }
             Command::Stats(answer) => {
+                self.all_other_frames();
                 let _ = answer.send((self.engine.stats().clone(), self.net_stats()));
             }
             Command::Drain(done) => {
@@ -345,7 +398,7 @@ impl Runner {
     fn flush(&mut self) {
         while let Some(transmit) = self.engine.poll_transmit() {
             self.outbox
-                .take(transmit, &self.ports, &mut self.groups, &mut self.stats);
+                .take(transmit, &mut self.ports, &mut self.groups, &mut self.stats);
         }
         while let Some(event) = self.engine.poll_event() {
             // Nobody listens any more: then nobody wants to know.
@@ -363,8 +416,8 @@ impl Runner {
 
     fn net_stats(&mut self) -> NetStats {
         for port in self.ports.iter() {
-            for kind in [FrameKind::Arp, FrameKind::Neighbour] {
-                if let Ok((_, dropped)) = port.frames(kind).counts() {
+            for socket in port.all_frames() {
+                if let Ok((_, dropped)) = socket.counts() {
                     self.stats.frames_dropped += u64::from(dropped);
                 }
             }

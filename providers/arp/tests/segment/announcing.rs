@@ -66,7 +66,15 @@ impl Host {
         node: &str,
         selection: LinkSelection,
     ) -> Result<Announcing, StartError> {
-        let settings = settings(node);
+        self.announce_with(settings(node), selection)
+    }
+
+    /// Starts an announcer here, as `settings` have it.
+    pub(crate) fn announce_with(
+        &self,
+        settings: Settings,
+        selection: LinkSelection,
+    ) -> Result<Announcing, StartError> {
         let (announcer, events) = self.namespace.run(move || start(settings, selection))?;
         Ok(Announcing { announcer, events })
     }

@@ -55,7 +55,8 @@ impl Asker {
         self.ask(address, &self.question(address))
     }
 
-    fn question(&self, address: IpAddr) -> Frame {
+    /// Who has `address`?
+    pub(crate) fn question(&self, address: IpAddr) -> Frame {
         match address {
             IpAddr::V4(address) => arp::request(self.mac, self.v4, address),
             IpAddr::V6(address) => ndp::solicitation(self.mac, self.v6, address),

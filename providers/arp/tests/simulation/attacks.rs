@@ -200,7 +200,7 @@ fn each_bad_hello_is_counted_for_what_it_is() {
     world.recorded = Some(Vec::new());
     world.start_with(0, 1);
     world.start_with(1, 1);
-    world.run_for(Duration::from_millis(1050));
+    world.run_for(Duration::from_millis(1085));
     let recorded = world.recorded.take().unwrap();
     let of = |place| {
         let mut all = recorded.iter().filter(move |(from, _)| *from == place);

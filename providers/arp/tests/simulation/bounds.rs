@@ -80,17 +80,15 @@ impl Bounds {
     }
 
     /// Two parts meet again, and somebody is missed in one of them: the first hello to come through is half an interval
-    /// away at most; the answer to it names the newcomer and all that is held, and so does the answer to the answer. That
-    /// is less than an interval, wherever nothing is overtaken: that is as lost, and said again in the next three hellos.
+    /// away at most; the answer to it names the newcomer and all that is held, and so does the answer to the answer. What
+    /// is overtaken is as lost, and said again in the next three hellos.
     pub(crate) fn both_after_healing(self) -> Duration {
-        let met = self.both_when_met_within(DEFAULT_INTERVAL / 2);
-        assert!(!self.in_order || met < DEFAULT_INTERVAL, "{met:?}");
-        met
+        self.both_when_met_within(DEFAULT_INTERVAL / 2)
     }
 
     /// Two parts meet, and nobody knew of the other: they start, or started anew, while they were apart.
     pub(crate) fn both_at_first_meeting(self) -> Duration {
-        self.both_when_met_within(DEFAULT_INTERVAL)
+        self.both_when_met_within(DEFAULT_INTERVAL * 7 / 10)
     }
 
     fn both_when_met_within(self, pace: Duration) -> Duration {

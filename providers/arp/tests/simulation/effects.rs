@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
-use roadstead_arp::engine::Engine;
+use roadstead_arp::engine::{DEFAULT_INTERVAL, Engine};
 
 use crate::{
     bounds::Bounds,
@@ -127,6 +127,7 @@ impl World {
         } else {
             Bounds::of(self).both_at_first_meeting()
         };
+        assert!(!self.net.in_order || then.several < DEFAULT_INTERVAL);
         self.net.parts.fill(0);
         self.forget(true);
         then.from = None;

@@ -88,7 +88,29 @@ fn two_claimants_are_one_again_within_less_than_an_interval_after_they_can_hear_
 }
 
 #[test]
-fn who_misses_somebody_says_hello_twice_as_often_for_ten_minutes() {
+fn two_claimants_that_never_met_are_one_within_less_than_an_interval_after_they_can_hear_each_other()
+ {
+    for millis in 0..100 {
+        let mut world = World::new(1, 2, Net::calm(2));
+        world.net.parts[1] = 1;
+        for node in &mut world.nodes {
+            node.knows.insert(address(0), wanted(0));
+        }
+        // In step, so that both are silent for as long as anybody ever is.
+        world.start(0);
+        world.start(1);
+        world.run_for(Duration::from_secs(8) + Duration::from_millis(millis));
+        world.net.parts.fill(0);
+        world.forget(true);
+        world.run_for(Duration::from_secs(1));
+        assert!(world.watch.several() > Duration::ZERO);
+        assert!(world.watch.several() < DEFAULT_INTERVAL * 3 / 4);
+        assert_eq!(world.answering(0, address(0)).len(), 1);
+    }
+}
+
+#[test]
+fn who_misses_somebody_says_hello_every_half_interval_for_ten_minutes() {
     let (mut world, winner) = two();
     let per_second = |world: &mut World| {
         let said = |world: &World| {
@@ -103,12 +125,13 @@ fn who_misses_somebody_says_hello_twice_as_often_for_ten_minutes() {
         world.run_for(Duration::from_secs(1));
         said(world) - before
     };
-    assert_eq!(per_second(&mut world), 10);
+    let ordinary = 14..=15;
+    assert!(ordinary.contains(&per_second(&mut world)));
     world.kill(1 - winner);
     world.run_for(Duration::from_secs(1));
     assert_eq!(per_second(&mut world), 20);
     world.run_for(Duration::from_mins(10));
-    assert_eq!(per_second(&mut world), 10);
+    assert!(ordinary.contains(&per_second(&mut world)));
 
     world.start(1 - winner);
     world.run_for(Duration::from_secs(3));
@@ -116,5 +139,6 @@ fn who_misses_somebody_says_hello_twice_as_often_for_ten_minutes() {
     world.run_for(Duration::from_secs(1));
     world.kill(1 - winner);
     world.run_for(Duration::from_secs(1));
-    assert_eq!(per_second(&mut world), 10, "it said that it would leave");
+    let said = per_second(&mut world);
+    assert!(ordinary.contains(&said), "it said that it would leave");
 }

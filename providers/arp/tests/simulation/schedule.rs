@@ -240,7 +240,8 @@ fn a_hello_that_never_came_is_counted() {
     world.start(1);
     world.run_for(Duration::from_secs(1));
     world.net.cut.insert((1, 0));
-    world.run_for(Duration::from_millis(200));
+    // Two hellos, one every seven tenths of an interval.
+    world.run_for(Duration::from_millis(140));
     world.net.cut.clear();
     world.run_for(Duration::from_secs(1));
     let stats = world.nodes[0].engine.as_ref().unwrap().stats();
@@ -260,7 +261,10 @@ fn a_wish_is_answered_by_one_hello_however_many_come_together() {
         .iter()
         .filter(|(_, transmit)| matches!(transmit, Transmit::Hello { .. }));
     assert_eq!(hellos.count(), 1);
-    let Some((_, Transmit::Hello { .. })) = sent.first() else {
+    let is_said =
+        |transmit: &Transmit| matches!(transmit, Transmit::Hello { .. } | Transmit::Frame { .. });
+    let first = sent.iter().find(|(_, transmit)| is_said(transmit));
+    let Some((_, Transmit::Hello { .. })) = first else {
         panic!("the others are told before the neighbours are");
     };
 }
@@ -297,4 +301,27 @@ fn groups_are_joined_while_an_address_is_held() {
     collect(engine);
     let group = "ff02::1:ff01:0".parse().unwrap();
     assert_eq!(asked, [(true, group), (false, group)]);
+}
+
+#[test]
+fn questions_are_heeded_while_an_address_is_probed_for_and_held() {
+    let mut world = World::new(1, 1, Net::calm(1));
+    world.start(0);
+    world.run_for(Duration::from_secs(2));
+    let now = world.now;
+    let engine = world.nodes[0].engine.as_mut().unwrap();
+    let IpAddr::V4(held) = address(0) else {
+        panic!("the even ones are of IPv4");
+    };
+    engine.want(now, wanted(0));
+    engine.unwant(now, address(0));
+    let mut asked = Vec::new();
+    while let Some(transmit) = engine.poll_transmit() {
+        match transmit {
+            Transmit::Heed { address, .. } => asked.push((true, address)),
+            Transmit::Disregard { address, .. } => asked.push((false, address)),
+            _ => {}
+        }
+    }
+    assert_eq!(asked, [(true, held), (false, held)]);
 }

@@ -10,6 +10,7 @@ use std::{
 use roadstead_arp::{
     Interface, InterfaceIndex, Mac,
     engine::{ClaimCause, Engine, Event, Selection, Settings, Transmit, Wanted},
+    wire::hello::Keys,
 };
 
 use crate::{
@@ -28,6 +29,8 @@ struct Switch {
     engines: Vec<Engine>,
     ports: BTreeMap<Port, Interface>,
     events: Vec<(usize, Event)>,
+    /// Nothing arrives.
+    divided: bool,
 }
 
 fn interface(index: u32, name: &str, mac: u8, address: &str) -> Interface {
@@ -50,6 +53,7 @@ impl Switch {
             engines: Vec::new(),
             ports: BTreeMap::new(),
             events: Vec::new(),
+            divided: false,
         };
         for (node, interfaces) in nodes.iter().enumerate() {
             switch.engines.push(Engine::new(Settings {
@@ -104,24 +108,40 @@ impl Switch {
             Transmit::Frame { interface, .. } | Transmit::Hello { interface, .. } => {
                 (from, *interface)
             }
-            Transmit::Join { .. } | Transmit::Leave { .. } => return,
+            Transmit::Join { .. }
+            | Transmit::Leave { .. }
+            | Transmit::Heed { .. }
+            | Transmit::Disregard { .. } => return,
         };
         let others: Vec<Port> = self
             .ports
             .keys()
             .copied()
-            .filter(|to| *to != port)
+            .filter(|to| *to != port && !self.divided)
             .collect();
+        let hello = matches!(transmit, Transmit::Hello { .. });
         for (node, index) in others {
+            // A kernel drops IPv4 that comes from an address of its own.
+            if hello && node == from && !self.has_v6(port) {
+                continue;
+            }
             let engine = &mut self.engines[node];
             let _ignored = match transmit {
                 Transmit::Frame { frame, .. } => engine.handle_frame(self.now, index, frame),
                 Transmit::Hello { payload, .. } => {
                     engine.handle_hello(self.now, index, 255, payload)
                 }
-                Transmit::Join { .. } | Transmit::Leave { .. } => Ok(()),
+                Transmit::Join { .. }
+                | Transmit::Leave { .. }
+                | Transmit::Heed { .. }
+                | Transmit::Disregard { .. } => Ok(()),
             };
         }
+    }
+
+    fn has_v6(&self, port: Port) -> bool {
+        let mut own = self.ports[&port].addresses.iter();
+        own.any(|address| address.addr().is_ipv6())
     }
 
     fn run_for(&mut self, length: Duration) {
@@ -168,10 +188,26 @@ impl Switch {
     }
 }
 
+/// Two of one node on one segment.
+fn eth0_and_eth1(with_v6: bool) -> [Interface; 2] {
+    [(2, "eth0", 1), (3, "eth1", 2)].map(|(index, name, mac)| {
+        let mut it = interface(index, name, mac, &format!("192.0.2.{mac}/16"));
+        if with_v6 {
+            it.addresses
+                .push(format!("fe80::{mac}/64").parse().unwrap());
+        }
+        it
+    })
+}
+
 #[test]
 fn of_two_interfaces_of_a_node_on_one_segment_one_answers_and_the_other_follows_it() {
-    let eth0 = interface(2, "eth0", 1, "192.0.2.1/16");
-    let eth1 = interface(3, "eth1", 2, "192.0.2.2/16");
+    for with_v6 in [true, false] {
+        one_answers_and_the_other_follows(eth0_and_eth1(with_v6));
+    }
+}
+
+fn one_answers_and_the_other_follows([eth0, eth1]: [Interface; 2]) {
     let mut switch = Switch::new(&[&[eth0.clone(), eth1.clone()]]);
     switch.run_for(Duration::from_secs(2));
     switch.want(&wanted(0));
@@ -179,6 +215,8 @@ fn of_two_interfaces_of_a_node_on_one_segment_one_answers_and_the_other_follows_
     let [(0, first)] = switch.answering(address(0))[..] else {
         panic!("{:?}", switch.answering(address(0)));
     };
+    let claimed = |event: &&(usize, Event)| matches!(event.1, Event::Claimed { .. });
+    assert_eq!(switch.events.iter().filter(claimed).count(), 1, "never two");
     let conflict = |event: &Event| matches!(event, Event::Conflict { .. });
     assert!(!switch.events.iter().any(|(_, event)| conflict(event)));
 
@@ -190,6 +228,19 @@ fn of_two_interfaces_of_a_node_on_one_segment_one_answers_and_the_other_follows_
         switch.now, before,
         "it need not wait until the first is silent"
     );
+}
+
+#[test]
+fn two_interfaces_that_are_on_one_segment_no_longer_both_announce() {
+    let mut switch = Switch::new(&[&eth0_and_eth1(false)]);
+    switch.run_for(Duration::from_secs(2));
+    switch.want(&wanted(0));
+    switch.run_for(Duration::from_secs(2));
+    assert_eq!(switch.answering(address(0)).len(), 1);
+    // Both are there, and neither hears the other any more.
+    switch.divided = true;
+    switch.run_for(Duration::from_mins(3));
+    assert_eq!(switch.answering(address(0)).len(), 2);
 }
 
 #[test]
@@ -270,6 +321,46 @@ fn with_rebalancing_addresses_return_one_by_one_without_a_gap() {
     world.run_for(Duration::from_mins(1));
     assert_eq!(world.watch.moves.len(), before, "and then they stay");
     world.check_quiet(true);
+}
+
+#[test]
+fn keys_are_changed_in_three_steps_and_nothing_moves() {
+    let key = |byte: u8| format!("{byte:032}");
+    let steps = [
+        vec![key(1)],
+        vec![key(1), key(2)],
+        vec![key(2), key(1)],
+        vec![key(2)],
+    ]
+    .map(|lines| Keys::parse(&lines.join("\n")).unwrap());
+    let mut world = World::new(7, 3, Net::calm(3));
+    for node in &mut world.nodes {
+        for n in 0..6 {
+            node.knows.insert(address(n), wanted(n));
+        }
+    }
+    for (number, keys) in steps.iter().enumerate() {
+        for place in 0..3 {
+            if number == 0 {
+                world.start(place);
+            }
+            world.with(place, |engine, _| engine.set_keys(keys.clone()));
+            world.run_for(Duration::from_secs(2));
+        }
+        if number == 0 {
+            world.run_for(Duration::from_secs(5));
+            world.forget(false);
+        }
+    }
+    assert_eq!(world.watch.nobody(), Duration::ZERO);
+    assert_eq!(world.watch.several(), Duration::ZERO);
+    assert_eq!(world.watch.moves.len(), 0);
+    world.check_quiet(true);
+    // Who changes at once is a stranger to the others.
+    let new = Keys::parse(&key(3)).unwrap();
+    world.with(0, |engine, _| engine.set_keys(new));
+    world.run_for(Duration::from_secs(2));
+    assert!(world.watch.several() > Duration::ZERO);
 }
 
 #[test]

@@ -307,7 +307,10 @@ impl World {
                         hop_limit: HOP_LIMIT,
                         payload,
                     },
-                    Transmit::Join { .. } | Transmit::Leave { .. } => continue,
+                    Transmit::Join { .. }
+                    | Transmit::Leave { .. }
+                    | Transmit::Heed { .. }
+                    | Transmit::Disregard { .. } => continue,
                 };
                 if let (Some(recorded), Packet::Hello { .. }) = (&mut self.recorded, &packet) {
                     recorded.push((place, packet.clone()));
