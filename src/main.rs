@@ -21,6 +21,7 @@ use roadstead::{
     metrics::Metrics,
     run, telemetry,
 };
+use tokio::runtime::Builder;
 
 /// The exit code of a wrong command line, as of clap's.
 const USAGE: u8 = 2;
@@ -28,24 +29,24 @@ const USAGE: u8 = 2;
 /// The exit code of a plan for a request that cannot be.
 const IMPOSSIBLE: u8 = 3;
 
-/// How many threads carry an announcer between the API server and its engine, which has a thread of its own: it is on every node,
-/// and should not weigh more on one with many processors.
-#[cfg(feature = "arp")]
-const ANNOUNCER_THREADS: usize = 2;
-
 fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = telemetry::init(&cli.global.log, cli.global.log_format) {
         return failed(&error.into(), USAGE);
     }
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    #[cfg(feature = "arp")]
-    if matches!(cli.command, Command::Announce(_)) {
-        runtime.worker_threads(ANNOUNCER_THREADS);
-    }
-    match runtime.enable_all().build() {
+    match threads(&cli.command).enable_all().build() {
         Ok(runtime) => runtime.block_on(run_command(cli)),
         Err(error) => failed(&anyhow::Error::new(error).context("starting threads"), 1),
+    }
+}
+
+/// An announcer is on every node, and its engine has a thread of its own: one more between that and the API server is enough,
+/// and takes less memory than several.
+fn threads(command: &Command) -> Builder {
+    match command {
+        #[cfg(feature = "arp")]
+        Command::Announce(_) => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
     }
 }
 

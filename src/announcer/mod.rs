@@ -11,6 +11,7 @@ pub mod endpoints;
 pub mod engine;
 pub mod forwarding;
 pub mod gather;
+pub mod key;
 pub mod metrics;
 pub mod picture;
 pub mod pool;

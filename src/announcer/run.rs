@@ -11,7 +11,7 @@ use kube::Client;
 use roadstead_arp::{
     NAME, engine,
     net::{self, LinkSelection},
-    wire::hello::Keys,
+    wire::hello,
 };
 use tokio::{sync::watch, task::JoinSet, time::timeout};
 
@@ -20,6 +20,7 @@ use super::{
     admin::Admin,
     engine::Segments,
     forwarding,
+    key::KeyFile,
     metrics::Readings,
     pool::Pool,
     tell::Teller,
@@ -44,7 +45,7 @@ pub async fn announce(args: AnnounceArgs, connection: &Connection) -> anyhow::Re
         Ok(classes) => classes,
         Err(error) => return Ok(usage(&error)),
     };
-    let keys = keys(&args)?;
+    let (key_file, keys) = KeyFile::open(&args.hello_key_file)?;
     let metrics = Arc::new(Metrics::of_announcer());
     let config = client::config(connection).await?;
     let server = config.cluster_url.to_string();
@@ -55,12 +56,14 @@ pub async fn announce(args: AnnounceArgs, connection: &Connection) -> anyhow::Re
     // Says what is missing, and which capability it would take.
     let (segments, events) = start(&args, keys, links)?;
     let ended = segments.ended();
+    let signing = segments.clone();
     let segments: Arc<dyn Segments> = Arc::new(segments);
     tracing::info!(node = %args.node_name, server, version = env!("CARGO_PKG_VERSION"), "listening on the segment");
 
     let mut tasks = JoinSet::new();
     let (tell, forwarding) = watch::channel(None);
     tasks.spawn(forwarding::follow(args.forwarding_check.clone(), tell));
+    tasks.spawn(key_file.follow(move |keys| signing.set_keys(keys)));
     let scope = Scope {
         classes: classes.clone(),
         heed_label: args.heed_exclude_label,
@@ -124,19 +127,12 @@ fn classes(args: &AnnounceArgs) -> Result<Classes, crate::service::class::ClassE
     )
 }
 
-fn keys(args: &AnnounceArgs) -> anyhow::Result<Keys> {
-    let file = &args.hello_key_file;
-    let what = || format!("reading the key of --hello-key-file {}", file.display());
-    let text = std::fs::read_to_string(file).with_context(what)?;
-    Keys::parse(&text).with_context(what)
-}
-
 type Started = (
     net::Announcer,
     tokio::sync::mpsc::UnboundedReceiver<engine::Event>,
 );
 
-fn start(args: &AnnounceArgs, keys: Keys, links: LinkSelection) -> anyhow::Result<Started> {
+fn start(args: &AnnounceArgs, keys: hello::Keys, links: LinkSelection) -> anyhow::Result<Started> {
     let since_1970 = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .context("the clock of this node is before 1970; set it first")?;
