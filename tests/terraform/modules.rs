@@ -54,7 +54,7 @@ async fn every_argument_and_reference_exists() -> Result<()> {
 
 #[tokio::test]
 async fn the_linter_is_content() -> Result<()> {
-    content("lint", Check::Lint).await
+    content("linted", Check::Lint).await
 }
 
 #[tokio::test]
@@ -62,9 +62,32 @@ async fn the_tests_of_each_module_pass() -> Result<()> {
     content("test", Check::Test).await
 }
 
+/// A file below `terraform/`, what is said in it and what instead, which check finds that, and in which words.
+type Mistake = (
+    &'static str,
+    &'static str,
+    &'static str,
+    Check,
+    &'static str,
+);
+
+async fn found(kind: &str, mistakes: &[Mistake]) -> Result<()> {
+    for (number, (file, from, to, check, expected)) in mistakes.iter().enumerate() {
+        let tree = Tree::copy(&format!("{kind}-{number}")).await?;
+        tree.edit(file, from, to)?;
+        let (module, _) = file.rsplit_once('/').context("splitting a path")?;
+        let complaint = check.complaint(&tree, module).await?.unwrap_or_default();
+        assert!(
+            complaint.contains(expected),
+            "{check:?} of {module} with {to:?} in {file}: {complaint:?}"
+        );
+    }
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_mistake_is_found() -> Result<()> {
-    let table = [
+    let mistakes = [
         (
             "modules/iam/outputs.tf",
             "  value       = aws_iam_role.this.name",
@@ -115,20 +138,6 @@ async fn a_mistake_is_found() -> Result<()> {
             "An argument named \"class\" is not expected here",
         ),
         (
-            "modules/eks/variables.tf",
-            "  description = \"VPC of the nodes.\"\n",
-            "",
-            Check::Lint,
-            "`vpc_id` variable has no description",
-        ),
-        (
-            "examples/eks/cluster.tf",
-            "var.instance_type",
-            "\"t3.medium\"",
-            Check::Lint,
-            "variable \"instance_type\" is declared but not used",
-        ),
-        (
             "modules/iam/main.tf",
             "statement.Sid != \"Adopt\" || var.allow_adoption",
             "true || var.allow_adoption",
@@ -150,17 +159,42 @@ async fn a_mistake_is_found() -> Result<()> {
             "two subnets have the same addresses",
         ),
     ];
-    for (number, (file, from, to, check, expected)) in table.into_iter().enumerate() {
-        let tree = Tree::copy(&format!("mistake-{number}")).await?;
-        tree.edit(file, from, to)?;
-        let (module, _) = file.rsplit_once('/').context("splitting a path")?;
-        let complaint = check.complaint(&tree, module).await?.unwrap_or_default();
-        assert!(
-            complaint.contains(expected),
-            "{check:?} of {module} with {to:?} in {file}: {complaint:?}"
-        );
-    }
-    Ok(())
+    found("mistake", &mistakes).await
+}
+
+#[tokio::test]
+async fn the_linter_finds_what_is_valid_and_wrong() -> Result<()> {
+    let mistakes = [
+        (
+            "modules/eks/variables.tf",
+            "  description = \"VPC of the nodes.\"\n",
+            "",
+            Check::Lint,
+            "`vpc_id` variable has no description",
+        ),
+        (
+            "examples/eks/cluster.tf",
+            "var.instance_type",
+            "\"t3.medium\"",
+            Check::Lint,
+            "variable \"instance_type\" is declared but not used",
+        ),
+        (
+            "examples/eks/network.tf",
+            "  gateway_id             = aws_internet_gateway.this.id\n",
+            "",
+            Check::Lint,
+            "The routing target is not specified",
+        ),
+        (
+            "examples/eks/cluster.tf",
+            "${var.name}-cluster",
+            "${var.name} cluster",
+            Check::Lint,
+            "does not match valid pattern",
+        ),
+    ];
+    found("lint", &mistakes).await
 }
 
 /// What the tests of `modules/eks` hand to the chart, run by run.

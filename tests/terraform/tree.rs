@@ -25,6 +25,9 @@ const READ: [&str; 3] = [
 /// The providers that are replaced.
 const PROVIDERS: [&str; 3] = ["aws", "helm", "kubernetes"];
 
+/// The plugin with rules about AWS, as settings name it.
+const AWS_RULES: &str = "github.com/terraform-linters/tflint-ruleset-aws";
+
 /// A copy of its own for each test: tools write beside what they read.
 #[derive(Debug)]
 pub(crate) struct Tree {
@@ -48,6 +51,18 @@ pub(crate) fn source(path: &str) -> PathBuf {
 pub(crate) fn read(path: &str) -> Result<String> {
     let path = source(path);
     fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// The version in which a module is built.
+fn pinned(module: &str) -> Result<String> {
+    let pins = read("tests/testbed/terraform/tflint/go.mod")?;
+    let version = pins
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(module)?.strip_prefix(" v"))
+        .and_then(|rest| rest.split_whitespace().next());
+    version
+        .map(str::to_owned)
+        .with_context(|| format!("finding the version of {module}"))
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -129,6 +144,21 @@ impl Tree {
         fs::write(self.root.join("tofurc"), settings).context("writing the tools' settings")
     }
 
+    /// The folder with the linter's rules about AWS, laid out as the linter itself would; only in the version that is built, so
+    /// that settings which name another one are an error.
+    async fn rules(&self) -> Result<PathBuf> {
+        let plugins = self.root.join("plugins");
+        let folder = plugins.join(AWS_RULES).join(pinned(AWS_RULES)?);
+        let place = folder.join("tflint-ruleset-aws");
+        if !place.exists() {
+            let built = install::tflint_ruleset_aws().await?;
+            fs::create_dir_all(&folder).context("making a folder for the linter's rules")?;
+            fs::hard_link(&built, &place)
+                .with_context(|| format!("linking {}", built.display()))?;
+        }
+        Ok(plugins)
+    }
+
     /// Puts `to` where `from` stood, in a file below `terraform/`.
     pub(crate) fn edit(&self, file: &str, from: &str, to: &str) -> Result<()> {
         let path = self.root.join("terraform").join(file);
@@ -174,6 +204,7 @@ impl Tree {
         let mut command = self.command(&install::tflint().await?, module);
         let settings = self.root.join("terraform/.tflint.hcl");
         command
+            .env("TFLINT_PLUGIN_DIR", self.rules().await?)
             .args(["--no-color", "--format=compact", "--config"])
             .arg(settings);
         run(command).await

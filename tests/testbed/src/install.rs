@@ -138,6 +138,25 @@ pub async fn tflint() -> Result<PathBuf> {
     .await
 }
 
+/// The linter's rules about AWS, a plugin that it starts itself.
+///
+/// # Guarantees and errors
+/// Those of [`control_plane`].
+pub async fn tflint_ruleset_aws() -> Result<PathBuf> {
+    run(|| {
+        Recipe {
+            name: "tflint-ruleset-aws",
+            dir: crate_dir().join("terraform/tflint"),
+            package: "github.com/terraform-linters/tflint-ruleset-aws",
+            ldflags: "-s -w".to_owned(),
+            own_sources: false,
+            takes: "about 2 minutes on 2 cores",
+        }
+        .binary()
+    })
+    .await
+}
+
 /// A provider of Terraform that knows schemas and nothing else. It is the one that its file is named after:
 /// `terraform-provider-aws`.
 ///
