@@ -5,7 +5,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use clap::{ArgAction, Args};
 use roadstead_arp::net::{LinkSelection, NamePattern};
 
-use super::{AdminAddress, PoolArgs, non_empty, positive};
+use super::{
+    AdminAddress, PoolArgs,
+    values::{non_empty, positive},
+};
 use crate::{announcer::forwarding::ForwardingCheck, service::class::ClassMapping};
 
 /// Flags of `announce`.

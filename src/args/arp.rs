@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use roadstead_arp::pool::Range;
 
-use super::duration;
+use super::values::duration;
 
 /// Flags of the arp provider.
 #[derive(Args, Debug)]

@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, Subcommand};
 use roadstead_aws::{RaisedLimit, RaisedQuota, Scheme, TargetType};
 use roadstead_core::PortNumber;
 
-use super::{duration, non_empty, positive};
+use super::values::{duration, non_empty, positive};
 
 /// Flags of the aws provider.
 #[derive(Args, Debug)]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::non_empty;
+use super::values::non_empty;
 
 /// What to come from.
 #[derive(Debug, Subcommand)]

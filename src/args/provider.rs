@@ -10,8 +10,8 @@ use super::ArpArgs;
 #[cfg(feature = "aws")]
 use super::AwsArgs;
 #[cfg(feature = "mock")]
-use super::duration;
-use super::non_empty;
+use super::values::duration;
+use super::values::non_empty;
 use crate::service::class::ClassMapping;
 
 /// Flags that say who makes load balancers.
