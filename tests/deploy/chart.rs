@@ -150,6 +150,14 @@ impl Release {
         Self::new("roadstead", "roadstead-system", json!({}))
     }
 
+    /// The same with every provider.
+    pub(crate) fn all_providers() -> Self {
+        Self {
+            values: json!({ "controller": { "providers": ["arp", "aws", "mock"] } }),
+            ..Self::plain()
+        }
+    }
+
     /// The manifest that an install would apply.
     pub(crate) async fn manifest(&self) -> Result<String> {
         let command = ["template", &self.name, "--namespace", &self.namespace];

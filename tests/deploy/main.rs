@@ -13,6 +13,7 @@ mod announcing;
 mod chart;
 mod crd;
 mod documents;
+mod flags;
 mod grants;
 mod identity;
 mod rendering;
