@@ -13,6 +13,7 @@ pub mod forwarding;
 pub mod gather;
 pub mod key;
 pub mod metrics;
+pub mod outage;
 pub mod picture;
 pub mod pool;
 pub mod run;
@@ -156,6 +157,9 @@ impl Announcer {
             }
             events.clear();
             self.order(ears.forwarding.borrow().is_none());
+            if let Some(turn) = self.speaker.turn(Instant::now()) {
+                tell::log_outage(&turn);
+            }
         }
         self.segments.drain().await;
     }

@@ -10,7 +10,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition as Written;
 use roadstead_core::NamespacedName;
 use tokio::time::Instant;
 
-use super::words::Word;
+use super::{
+    outage::{Outage, Turn},
+    words::Word,
+};
 use crate::service::conditions::Condition;
 
 /// What was said of each Service, and which are to be looked at when.
@@ -18,6 +21,7 @@ use crate::service::conditions::Condition;
 pub struct Speaker {
     agenda: BTreeMap<Instant, BTreeSet<NamespacedName>>,
     services: HashMap<NamespacedName, Memory>,
+    outage: Outage,
 }
 
 /// What is remembered of one Service.
@@ -49,14 +53,14 @@ pub enum Write {
 }
 
 /// How a write ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
     /// There is nothing more to be done about it.
     Done,
     /// The API server heard it and did not take it.
     Refused,
-    /// The API server was not there, or said nothing.
-    Unheard,
+    /// The API server was not there, or said nothing; in words.
+    Unheard(String),
 }
 
 /// How long something must be odd before it is said: longer than any handover, and than what a Service is short of between its
@@ -74,7 +78,7 @@ const AT_MOST: Duration = Duration::from_mins(5);
 
 /// Nor does what waits for an API server that is away beyond this: what a Service says is wrong until then, however long
 /// everybody was kept waiting.
-const AWAY_AT_MOST: Duration = Duration::from_secs(15);
+pub const AWAY_AT_MOST: Duration = Duration::from_secs(15);
 
 // === impl Speaker ===
 
@@ -96,6 +100,7 @@ impl Speaker {
         if let Some(due) = self.services.remove(key).and_then(|memory| memory.due) {
             strike(&mut self.agenda, due, key);
         }
+        self.outage.is_served(key);
     }
 
     /// When the next Service is to be looked at.
@@ -195,6 +200,7 @@ impl Speaker {
         memory.writing = false;
         let at_most = match end {
             End::Done => {
+                self.outage.is_served(key);
                 memory.failed = 0;
                 memory.not_before = None;
                 memory.wrote = match write {
@@ -203,8 +209,14 @@ impl Speaker {
                 };
                 return;
             }
-            End::Refused => AT_MOST,
-            End::Unheard => AWAY_AT_MOST,
+            End::Refused => {
+                self.outage.is_served(key);
+                AT_MOST
+            }
+            End::Unheard(why) => {
+                self.outage.unheard(key, now, why);
+                AWAY_AT_MOST
+            }
         };
         let until = now + grown(FAILED, memory.failed).min(at_most);
         memory.failed = memory.failed.saturating_add(1);
@@ -212,7 +224,13 @@ impl Speaker {
         self.look(key, until);
     }
 
+    /// What is to be said of writes that the API server did not hear, each turn of it once.
+    pub fn turn(&mut self, now: Instant) -> Option<Turn> {
+        self.outage.turn(now)
+    }
+
     fn said(&mut self, key: &NamespacedName, condition: Condition) {
+        self.outage.is_served(key);
         let memory = self.services.entry(key.clone()).or_default();
         (memory.failed, memory.not_before) = (0, None);
         memory.wrote = Some(condition);
@@ -220,6 +238,7 @@ impl Speaker {
 
     /// It is for others to speak.
     fn unsay(&mut self, key: &NamespacedName) {
+        self.outage.is_served(key);
         let memory = self.services.entry(key.clone()).or_default();
         (memory.wrote, memory.contested) = (None, 0);
     }

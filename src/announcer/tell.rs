@@ -13,7 +13,8 @@ use roadstead_arp::engine::Event;
 use roadstead_core::NamespacedName;
 
 use super::{
-    speaker::{End, Write},
+    outage::Turn,
+    speaker::{AWAY_AT_MOST, End, Write},
     wish::Seen,
 };
 use crate::{
@@ -88,12 +89,14 @@ impl Teller {
             }
             Err(writes::Error::Gone { .. } | writes::Error::Stale { .. }) => Err(End::Done),
             Err(error) => {
-                tracing::warn!(service = %key, error = explain(&error), "its condition was not written; trying again");
-                Err(if error.is_refusal() {
-                    End::Refused
+                let why = explain(&error);
+                if error.is_refusal() {
+                    tracing::warn!(service = %key, error = why, "its condition was not written; trying again");
+                    Err(End::Refused)
                 } else {
-                    End::Unheard
-                })
+                    tracing::debug!(service = %key, error = why, "its condition was not written; trying again");
+                    Err(End::Unheard(why))
+                }
             }
         }
     }
@@ -158,6 +161,22 @@ pub fn log(events: &[Event]) {
             tracing::warn!("{kind}: {what}");
         } else {
             tracing::info!("{kind}: {what}");
+        }
+    }
+}
+
+/// One line for an outage of the API server, and one for its end.
+pub fn log_outage(turn: &Turn) {
+    match turn {
+        Turn::Began { service, why } => {
+            tracing::warn!(%service, error = why, "the API server does not hear what is said of Services; trying again every {AWAY_AT_MOST:?} until it does");
+        }
+        Turn::Over { lasted, services } => {
+            tracing::info!(
+                services,
+                "the API server hears what is said of Services again, after {} s",
+                lasted.as_secs()
+            );
         }
     }
 }

@@ -66,6 +66,7 @@ async fn goes_on(bed: &mut Bed, part: fn(&Lab), long: Duration, failure: Failure
     let moving = bed.serve(web("moving").local_traffic(), &[from]).await;
     assert_eq!(bed.settled(moving.vips[0]).await, from);
 
+    let told: Vec<_> = (0..=FAR).map(|number| outages_told(bed, number)).collect();
     bed.without_api(part);
     let since = Instant::now();
     bed.delete(&deleted).await;
@@ -100,6 +101,13 @@ async fn goes_on(bed: &mut Bed, part: fn(&Lab), long: Duration, failure: Failure
     silent.await.unwrap();
     bed.silent(deleted.vips[0]).await;
     bed.until_named(&kept, after).await;
+    // However many writes nobody heard.
+    let once = told[usize::from(after)].map(|before| before + 1);
+    let said = poll_until("the end of the outage in the log", PATIENCE, async || {
+        (outages_told(bed, after)[1] >= once[1]).then_some(())
+    });
+    said.await.unwrap();
+    assert_eq!(outages_told(bed, after), once, "{}", bed.logs());
     if let Ok(announcer) = bed.fleet.announcer(holder) {
         let node = bed.lab.node(holder);
         announcer.ready(node, PATIENCE).await.unwrap();
@@ -109,6 +117,18 @@ async fn goes_on(bed: &mut Bed, part: fn(&Lab), long: Duration, failure: Failure
         let only = bed.lab.node(after).mac();
         assert_eq!(answered, [only], "{vip} does not move\n{}", bed.logs());
     }
+}
+
+/// How often an announcer's log says that its writes are not heard, and that they are again.
+fn outages_told(bed: &Bed, number: u8) -> [usize; 2] {
+    let announcer = bed.fleet.announcer(number);
+    let log = announcer.map(|announcer| announcer.process().log());
+    let log = log.unwrap_or_default();
+    [
+        "the API server does not hear what is said of Services",
+        "the API server hears what is said of Services again",
+    ]
+    .map(|line| log.matches(line).count())
 }
 
 /// Until that moment a client is answered, every time by way of this node.

@@ -99,14 +99,15 @@ fn another_announcers_words_are_written_over_once_and_then_ever_more_seldom() {
 }
 
 /// How many seconds pass before each of eleven tries after the first, when all end so.
-fn tried_again(talk: &mut Talk, end: End) -> Vec<u64> {
+fn tried_again(talk: &mut Talk, end: &End) -> Vec<u64> {
     let word = || Word::Say(announced("node-1"));
     let mut waits = Vec::new();
     for _ in 0..11 {
         let write = talk.speaker.decide(&key(), talk.now, word(), false, None);
         let again = talk.speaker.decide(&key(), talk.now, word(), false, None);
         assert_eq!(again, None, "one is under way");
-        talk.speaker.wrote(&key(), talk.now, write.unwrap(), end);
+        talk.speaker
+            .wrote(&key(), talk.now, write.unwrap(), end.clone());
         assert_eq!(
             talk.speaker.decide(&key(), talk.now, word(), false, None),
             None
@@ -120,7 +121,7 @@ fn tried_again(talk: &mut Talk, end: End) -> Vec<u64> {
 fn what_the_api_server_did_not_take_is_tried_again_and_never_twice_at_once() {
     let mut talk = Talk::new();
     assert_eq!(
-        tried_again(&mut talk, End::Refused),
+        tried_again(&mut talk, &End::Refused),
         [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
     );
     assert!(talk.say(&announced("node-1")));
@@ -130,7 +131,7 @@ fn what_the_api_server_did_not_take_is_tried_again_and_never_twice_at_once() {
 fn when_an_api_server_is_back_that_was_away_for_long_it_is_told_soon() {
     let mut talk = Talk::new();
     assert_eq!(
-        tried_again(&mut talk, End::Unheard),
+        tried_again(&mut talk, &End::Unheard("refused".to_owned())),
         [1, 2, 4, 8, 15, 15, 15, 15, 15, 15, 15]
     );
     assert!(talk.say(&announced("node-1")));
@@ -155,4 +156,50 @@ fn what_is_odd_is_looked_at_again_when_it_has_lasted() {
     assert!(!odd(&mut talk, true));
     talk.speaker.forget(&key());
     assert_eq!(talk.speaker.due(), None);
+}
+
+#[test]
+fn an_outage_is_over_however_it_comes_about_that_nothing_waits() {
+    type Way = fn(&mut Talk);
+    let word = || Word::Say(announced("node-1"));
+    let ways: [(&str, Way); 5] = [
+        ("written", |talk| assert!(talk.say(&announced("node-1")))),
+        ("refused", |talk| {
+            let word = Word::Say(announced("node-1"));
+            let write = talk.speaker.decide(&key(), talk.now, word, false, None);
+            let write = write.unwrap();
+            talk.speaker.wrote(&key(), talk.now, write, End::Refused);
+        }),
+        ("heard after all", |talk| {
+            talk.there = Some(written(&announced("node-1")));
+            assert!(!talk.say(&announced("node-1")));
+        }),
+        ("for others to say", |talk| {
+            let now = talk.now;
+            talk.speaker.decide(&key(), now, Word::Nothing, false, None);
+        }),
+        ("gone", |talk| talk.speaker.forget(&key())),
+    ];
+    for (what, way) in ways {
+        let mut talk = Talk::new();
+        let mut turns = Vec::new();
+        for _ in 0..4 {
+            let write = talk.speaker.decide(&key(), talk.now, word(), false, None);
+            let end = End::Unheard("no answer".to_owned());
+            talk.speaker.wrote(&key(), talk.now, write.unwrap(), end);
+            turns.extend(talk.speaker.turn(talk.now));
+            talk.next();
+        }
+        let began = Turn::Began {
+            service: key(),
+            why: "no answer".to_owned(),
+        };
+        assert_eq!(turns, [began], "{what}");
+        way(&mut talk);
+        let over = Turn::Over {
+            lasted: Duration::from_secs(15),
+            services: 1,
+        };
+        assert_eq!(talk.speaker.turn(talk.now), Some(over), "{what}");
+    }
 }
