@@ -2,6 +2,7 @@
 //! and says of everything without an equivalent what becomes of it. Changes nothing.
 
 mod metallb;
+mod selectors;
 #[cfg(test)]
 mod tests;
 mod text;

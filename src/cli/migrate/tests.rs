@@ -139,3 +139,114 @@ fn a_resource_that_cannot_be_is_named() {
     let error = Configuration::default().take_in(&object).unwrap_err();
     assert_eq!(error.to_string(), "reading IPAddressPool broken");
 }
+
+/// What `choosy` becomes with these selectors in its `serviceAllocation`.
+fn divided(allocation: &str) -> Vec<(String, serde_json::Value)> {
+    let pools = format!(
+        "
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {{name: choosy}}
+spec:
+  addresses: [192.0.2.0/25]
+  serviceAllocation: {allocation}
+---
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {{name: choosy-2}}
+spec: {{addresses: [192.0.2.128/25]}}
+"
+    );
+    let translation = translate(&read(&pools));
+    let parts = translation.pools.into_iter();
+    let parts = parts.filter(|pool| pool.addresses == ["192.0.2.0/25"]);
+    parts
+        .map(|pool| {
+            let selectors = serde_json::json!([
+                pool.namespaces,
+                pool.namespace_selector,
+                pool.service_selector
+            ]);
+            (pool.name, selectors)
+        })
+        .collect()
+}
+
+#[test]
+fn no_selector_is_left_out_however_many_there_are() {
+    use serde_json::json;
+
+    let web = json!({ "matchLabels": { "team": "web" } });
+    let ops = json!({ "matchLabels": { "owner": "ops" } });
+    let teams = json!({ "matchExpressions": [{ "key": "team", "operator": "In", "values": ["api", "web"] }] });
+    let app = json!({ "matchExpressions": [{ "key": "app", "operator": "Exists" }] });
+    let table = [
+        (json!({}), vec![("choosy", json!([[], null, null]))]),
+        (
+            json!({ "namespaces": ["prod"], "namespaceSelectors": [web] }),
+            vec![("choosy", json!([["prod"], web, null]))],
+        ),
+        (
+            json!({ "namespaceSelectors": [web, { "matchLabels": { "team": "api" } }, web] }),
+            vec![("choosy", json!([[], teams, null]))],
+        ),
+        (
+            json!({ "serviceSelectors": [web, {}] }),
+            vec![("choosy", json!([[], null, {}]))],
+        ),
+        (
+            json!({ "namespaces": ["prod"], "namespaceSelectors": [web, ops] }),
+            vec![
+                ("choosy", json!([["prod"], web, null])),
+                ("choosy-3", json!([[], ops, null])),
+            ],
+        ),
+        (
+            json!({
+                "namespaceSelectors": [web, ops, { "matchLabels": { "team": "api" } }],
+                "serviceSelectors": [app, ops],
+            }),
+            vec![
+                ("choosy", json!([[], teams, app])),
+                ("choosy-3", json!([[], teams, ops])),
+                ("choosy-4", json!([[], ops, app])),
+                ("choosy-5", json!([[], ops, ops])),
+            ],
+        ),
+    ];
+    for (allocation, expected) in table {
+        let expected: Vec<_> = expected
+            .into_iter()
+            .map(|(name, selectors)| (name.to_owned(), selectors))
+            .collect();
+        assert_eq!(divided(&allocation.to_string()), expected, "{allocation}");
+    }
+}
+
+#[test]
+fn nodes_that_are_left_out_are_named_by_their_selector() {
+    let text = "
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: {name: wide}
+spec: {addresses: [192.0.2.0/25]}
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: {name: some}
+spec:
+  nodeSelectors:
+  - {matchLabels: {rack: a}}
+  - {matchLabels: {rack: b}}
+  - {matchExpressions: [{key: edge, operator: Exists}]}
+  - {matchLabels: {zone: east, tier: front}}
+";
+    let wide = translate(&read(text)).pools.remove(0);
+    let said = wide.notes.join("\n");
+    for part in [
+        "rack in (a,b) announce it",
+        "by edge or by tier=front,zone=east do not",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+}

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::core::{Selector, SelectorExt as _};
 
-use super::metallb::{AdvertisementSpec, Allocation, ChoosesPools, Configuration, Named, PoolSpec};
+use super::{
+    metallb::{AdvertisementSpec, Allocation, ChoosesPools, Configuration, Named, PoolSpec},
+    selectors::{alternatives, words},
+};
 
 /// A pool as it would be here.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,7 +73,9 @@ pub(super) fn translate(found: &Configuration) -> Translation {
             ));
             continue;
         }
-        translation.pools.push(proposal(pool, &by_arp, &by_bgp));
+        let taken: Vec<&str> = pools.iter().map(|pool| pool.name.as_str()).collect();
+        let proposal = proposal(pool, &by_arp, &by_bgp);
+        translation.pools.extend(divided(&proposal, pool, &taken));
     }
     if !others.is_empty() {
         translation.notes.push(format!(
@@ -117,8 +122,8 @@ fn proposal(
     let Allocation {
         priority,
         namespaces,
-        namespace_selectors,
-        service_selectors,
+        namespace_selectors: _,
+        service_selectors: _,
     } = service_allocation.unwrap_or_default();
     Proposal {
         name: pool.name.clone(),
@@ -127,55 +132,60 @@ fn proposal(
         avoid_buggy_ips,
         priority: priority.unwrap_or_default(),
         namespaces,
-        namespace_selector: one_of("namespaceSelectors", namespace_selectors, &mut notes),
-        service_selector: one_of("serviceSelectors", service_selectors, &mut notes),
+        namespace_selector: None,
+        service_selector: None,
         announce,
         notes,
     }
 }
 
-/// One selector for several of which one must match: values of one label are put together, and of selectors that differ
-/// otherwise the first is kept, so that nobody is let in who was not.
-fn one_of(
-    field: &str,
-    mut selectors: Vec<LabelSelector>,
-    notes: &mut Vec<String>,
-) -> Option<LabelSelector> {
-    if selectors.len() < 2 {
-        return selectors.pop();
+/// One pool for each pair of selectors that a pool of MetalLB's has: all with the same addresses, so that every Service keeps
+/// its own whichever of the selectors lets it.
+fn divided(whole: &Proposal, pool: &Named<PoolSpec>, taken: &[&str]) -> Vec<Proposal> {
+    let (of_namespaces, of_services) = match &pool.spec.service_allocation {
+        Some(allocation) => (
+            alternatives(&allocation.namespace_selectors),
+            alternatives(&allocation.service_selectors),
+        ),
+        None => (Vec::new(), Vec::new()),
+    };
+    let mut names = (2..)
+        .map(|number| format!("{}-{number}", whole.name))
+        .filter(|name| !taken.contains(&name.as_str()));
+    let mut parts: Vec<Proposal> = Vec::new();
+    for (place, namespace_selector) in one_or_none(of_namespaces).into_iter().enumerate() {
+        for service_selector in one_or_none(of_services.clone()) {
+            let mut part = whole.clone();
+            part.namespace_selector.clone_from(&namespace_selector);
+            part.service_selector = service_selector;
+            if place > 0 {
+                part.namespaces.clear();
+            }
+            if !parts.is_empty() {
+                part.name = names.next().unwrap_or_default();
+                part.notes = vec![format!("the same addresses as {}; see there.", whole.name)];
+            }
+            parts.push(part);
+        }
     }
-    let single: Option<BTreeSet<(&String, &String)>> = selectors.iter().map(only_label).collect();
-    let pairs = single.unwrap_or_default();
-    let keys: BTreeSet<_> = pairs.iter().map(|(key, _)| *key).collect();
-    if let [key] = keys.into_iter().collect::<Vec<_>>()[..] {
-        let together = LabelSelectorRequirement {
-            key: key.clone(),
-            operator: "In".to_owned(),
-            values: Some(pairs.iter().map(|(_, value)| (*value).clone()).collect()),
-        };
-        return Some(LabelSelector {
-            match_expressions: Some(vec![together]),
-            match_labels: None,
-        });
+    let all: Vec<String> = parts.iter().map(|part| part.name.clone()).collect();
+    if let ([first, ..], true) = (parts.as_mut_slice(), all.len() > 1) {
+        first.notes.push(format!(
+            "MetalLB lets a Service have its addresses that any of several selectors selects. A pool has one selector of each \
+             kind here, so it became {}, all with the same addresses. No address is given twice; each of them says \
+             OverlapsPool until you divide the addresses. A Service that asks for a pool by name must ask for one whose \
+             selectors select it.",
+            all.join(" and ")
+        ));
     }
-    notes.push(format!(
-        "of its {} {field} only the first came over, because a pool has one selector here. Give the others a pool each.",
-        selectors.len()
-    ));
-    selectors.into_iter().next()
+    parts
 }
 
-/// The one label that a selector asks for, if it asks for nothing else.
-fn only_label(selector: &LabelSelector) -> Option<(&String, &String)> {
-    let LabelSelector {
-        match_labels,
-        match_expressions,
-    } = selector;
-    if match_expressions.iter().flatten().next().is_some() {
-        return None;
+fn one_or_none(selectors: Vec<LabelSelector>) -> Vec<Option<LabelSelector>> {
+    if selectors.is_empty() {
+        return vec![None];
     }
-    let mut labels = match_labels.iter().flatten();
-    labels.next().filter(|_| labels.next().is_none())
+    selectors.into_iter().map(Some).collect()
 }
 
 /// The union of the advertisements, as MetalLB takes it: an empty list means all, and swallows the others.
@@ -213,7 +223,17 @@ fn announce(ads: &[&Named<AdvertisementSpec>], notes: &mut Vec<String>) -> Annou
             names.join(" and ")
         ));
     }
-    together.nodes = one_of("nodeSelectors", selectors, notes);
+    let mut selectors = alternatives(&selectors).into_iter();
+    together.nodes = selectors.next();
+    let others: Vec<String> = selectors.map(|selector| words(&selector)).collect();
+    if let Some(nodes) = together.nodes.as_ref().filter(|_| !others.is_empty()) {
+        notes.push(format!(
+            "a pool has one nodeSelector here: only nodes with {} announce it, and those that MetalLB chooses by {} do not. \
+             Give all of them a label in common, and select that.",
+            words(nodes),
+            others.join(" or by ")
+        ));
+    }
     together
 }
 
