@@ -10,34 +10,29 @@ mod tests;
 
 use std::{
     env,
-    io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{ChildStdout, Command},
-    thread,
+    process::Command,
     time::Duration,
 };
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use kube::Client;
 use serde::Deserialize;
-use tokio::{
-    sync::{OnceCell, oneshot},
-    time::timeout,
-};
+use tokio::sync::OnceCell;
 
 pub use self::options::{Builder, Options};
 use crate::{
     install, kubeconfig,
     ports::Ports,
     process::{Process, Signal},
+    ready,
     target::RunDir,
 };
 
 /// The environment variable that names the kubeconfig of a cluster to use instead of an own control plane.
 pub const GIVEN_KUBECONFIG: &str = "ROADSTEAD_TEST_KUBECONFIG";
 
-const READY_WITHIN: Duration = Duration::from_secs(90);
 const STOP_WITHIN: Duration = Duration::from_secs(10);
 
 /// A control plane that this process started, or a cluster it was given.
@@ -267,11 +262,13 @@ impl ControlPlane {
         command.args(&own.args);
         let (process, stdout) =
             Process::spawn_leashed(command, &self.dir.path().join("control-plane.log"))?;
+        let line = ready::announced(&process, "the control plane", stdout).await?;
         let Announcement {
             server,
             kubeconfig,
             audit_log,
-        } = ready(&process, stdout).await?;
+        } = serde_json::from_str(&line)
+            .with_context(|| format!("reading {line:?}, which announces readiness"))?;
         own.process = Some(process);
         self.server = server;
         self.kubeconfig = kubeconfig;
@@ -282,33 +279,4 @@ impl ControlPlane {
 
 fn not_ours() -> anyhow::Error {
     anyhow!("ending the control plane: the cluster of {GIVEN_KUBECONFIG} is not ours to end")
-}
-
-/// Waits for the line that announces readiness.
-async fn ready(process: &Process, stdout: ChildStdout) -> Result<Announcement> {
-    let (line_to, line) = oneshot::channel();
-    // A thread, because whoever waits for the line may be gone before the program is.
-    thread::spawn(move || {
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        if let Some(line) = lines.next() {
-            let _ = line_to.send(line);
-        }
-        lines.for_each(drop);
-    });
-    let log = || format!("; its log ends with\n{}", process.log_tail());
-    match timeout(READY_WITHIN, line).await {
-        Ok(Ok(line)) => serde_json::from_str(&line)
-            .with_context(|| format!("reading {line:?}, which announces readiness")),
-        Ok(Err(_)) => {
-            let status = process.wait(STOP_WITHIN).await?;
-            bail!(
-                "starting the control plane: it ended with {status}{}",
-                log()
-            )
-        }
-        Err(_) => bail!(
-            "starting the control plane: not ready after {READY_WITHIN:?}{}",
-            log()
-        ),
-    }
 }

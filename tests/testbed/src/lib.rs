@@ -19,6 +19,7 @@ mod metrics;
 pub mod objects;
 mod ports;
 pub mod process;
+mod ready;
 pub mod roadstead;
 mod target;
 pub mod tcp_proxy;

@@ -12,20 +12,14 @@ mod settings;
 use std::{
     env,
     ffi::OsString,
-    io::{BufRead as _, BufReader},
     net::{Ipv4Addr, SocketAddr},
     path::Path,
-    process::{ChildStdout, Command},
+    process::Command,
     sync::atomic::{AtomicU64, Ordering},
-    thread,
-    time::Duration,
 };
 
-use anyhow::{Result, anyhow, bail};
-use tokio::{
-    sync::{OnceCell, oneshot},
-    time::timeout,
-};
+use anyhow::{Result, anyhow};
+use tokio::sync::OnceCell;
 
 pub use self::{
     account::{Account, Health, Targets},
@@ -38,14 +32,13 @@ use crate::{
     install,
     ports::Ports,
     process::Process,
+    ready,
     target::{RunDir, crate_dir},
 };
 
 /// The region of everything in it.
 pub const REGION: &str = "us-east-1";
 
-const READY_WITHIN: Duration = Duration::from_secs(90);
-const STOP_WITHIN: Duration = Duration::from_secs(10);
 /// The account of whoever signs as `test`.
 const FIRST_ACCOUNT: u64 = 0;
 
@@ -95,7 +88,7 @@ impl LocalStack {
         let command = command(&python, address, dir.path());
         let (process, stdout) =
             Process::spawn_leashed(command, &dir.path().join("localstack.log"))?;
-        ready(&process, stdout).await?;
+        ready::announced(&process, "LocalStack", stdout).await?;
         let localstack = Self {
             address,
             settings,
@@ -205,29 +198,4 @@ fn command(python: &Path, address: SocketAddr, dir: &Path) -> Command {
         .args(["-m", "roadstead_localstack"])
         .current_dir(dir);
     command
-}
-
-/// Waits for the line that announces readiness.
-async fn ready(process: &Process, stdout: ChildStdout) -> Result<()> {
-    let (line_to, line) = oneshot::channel();
-    // A thread, because whoever waits for the line may be gone before the program is.
-    thread::spawn(move || {
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        if let Some(line) = lines.next() {
-            let _ = line_to.send(line);
-        }
-        lines.for_each(drop);
-    });
-    let log = || format!("; its log ends with\n{}", process.log_tail());
-    match timeout(READY_WITHIN, line).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(_)) => {
-            let status = process.wait(STOP_WITHIN).await?;
-            bail!("starting LocalStack: it ended with {status}{}", log())
-        }
-        Err(_) => bail!(
-            "starting LocalStack: not ready after {READY_WITHIN:?}{}",
-            log()
-        ),
-    }
 }

@@ -17,8 +17,8 @@ use crate::{
     http, metrics,
     ports::Ports,
     process::{Process, Signal},
+    ready,
     target::RunDir,
-    wait::poll_until,
 };
 
 /// A running `roadstead controller`.
@@ -92,28 +92,8 @@ impl Roadstead {
     /// # Errors
     /// It does not within `deadline`, or the process has ended; the error shows the last answer and the log's end.
     pub async fn ready(&self, deadline: Duration) -> Result<()> {
-        let mut last = "it was never asked".to_owned();
-        let asked = poll_until("roadstead to be ready", deadline, async || {
-            match self.get("/readyz").await {
-                Ok((200, _)) => return Some(true),
-                Ok((status, body)) => last = format!("{status} {body}"),
-                Err(error) => last = format!("{error:#}"),
-            }
-            self.process.status().map(|_| false)
-        })
-        .await;
-        let (log, status) = (self.process.log_tail(), self.process.status());
-        match (asked, status) {
-            (Ok(true), _) => Ok(()),
-            (_, Some(status)) => {
-                bail!("starting roadstead: it ended with {status}; its log ends with\n{log}")
-            }
-            (_, None) => {
-                bail!(
-                    "starting roadstead: not ready after {deadline:?}: {last}; its log ends with\n{log}"
-                )
-            }
-        }
+        let ask = async |path: &str| self.get(path).await;
+        ready::answers(&self.process, "roadstead", deadline, ask).await
     }
 
     /// Status and body of an admin endpoint.

@@ -12,15 +12,15 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
 
 use super::{Lab, Node};
 use crate::{
     metrics,
     process::{Process, Signal},
+    ready,
     roadstead::Roadstead,
-    wait::poll_until,
 };
 
 /// What is run in a lab.
@@ -226,28 +226,9 @@ impl Announcer {
     /// # Errors
     /// It does not within `deadline`, or the process has ended; the error shows the last answer and the log's end.
     pub async fn ready(&self, node: &Node, deadline: Duration) -> Result<()> {
-        let mut last = "it was never asked".to_owned();
-        let asked = poll_until("the announcer to be ready", deadline, async || {
-            match self.get(node, "/readyz") {
-                Ok((200, _)) => return Some(true),
-                Ok((status, body)) => last = format!("{status} {body}"),
-                Err(error) => last = format!("{error:#}"),
-            }
-            self.process.status().map(|_| false)
-        })
-        .await;
-        if matches!(asked, Ok(true)) {
-            return Ok(());
-        }
-        bail!(
-            "starting the announcer of {}: {}: {last}; its log ends with\n{}",
-            node.name(),
-            self.process.status().map_or_else(
-                || format!("not ready after {deadline:?}"),
-                |status| format!("it ended with {status}")
-            ),
-            self.process.log_tail()
-        )
+        let what = format!("the announcer of {}", node.name());
+        let ask = async |path: &str| self.get(node, path);
+        ready::answers(&self.process, &what, deadline, ask).await
     }
 
     /// Status and body of an admin endpoint, asked on its own node.
