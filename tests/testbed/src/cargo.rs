@@ -56,6 +56,17 @@ pub async fn build(name: &str, selection: &[&str]) -> Result<PathBuf> {
     found(name, executable, status)
 }
 
+/// The program that a benchmark measures: `given`, or else the binary `name` of this checkout in release mode.
+///
+/// # Guarantees and errors
+/// Those of [`build`].
+pub async fn to_measure(name: &str, given: Option<&Path>) -> Result<PathBuf> {
+    match given {
+        Some(given) => Ok(given.to_owned()),
+        None => build(name, &["--release", "--package", name]).await,
+    }
+}
+
 fn found(name: &str, executable: Option<PathBuf>, status: ExitStatus) -> Result<PathBuf> {
     if !status.success() {
         bail!("building {name} with cargo: {status}; its errors are above");

@@ -9,6 +9,7 @@ pub mod cargo;
 pub mod control_plane;
 pub mod events;
 pub mod fault_proxy;
+pub mod figures;
 mod http;
 pub mod iam;
 pub mod install;

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use roadstead_testbed::figures::Distribution;
 
 use crate::{
     direct,
@@ -29,20 +30,20 @@ pub(crate) async fn run(bench: &Bench, table: &mut Table) -> Result<()> {
     let (ours, floor) = timed(&stage, "slow", TIMED).await?;
     let row = Row::at_most(
         "create → address one by one ÷ the minimal calls made directly",
-        ratio(ours, floor),
+        ours / floor,
         "×",
         2.5,
     );
     table.add(row.peers("11×", "5×").note(format!(
-        "medians of {TIMED}: {ours:.1?} ÷ {floor:.1?}, each call slowed by 2 ms; as fast as LocalStack can: {fast:.1?} ÷ \
-         {fast_floor:.1?}, {:.2}×",
-        ratio(fast, fast_floor)
+        "medians of {TIMED}: {ours:.1} ms ÷ {floor:.1} ms, each call slowed by 2 ms; as fast as LocalStack can: {fast:.1} ms ÷ \
+         {fast_floor:.1} ms, {:.2}×",
+        fast / fast_floor
     )));
     stage::end(controller).await
 }
 
-/// From creation to address, and of the calls made directly, in turn: the medians.
-async fn timed(stage: &Stage<'_>, prefix: &str, count: usize) -> Result<(Duration, Duration)> {
+/// From creation to address, and of the calls made directly, in turn: the medians, in milliseconds.
+async fn timed(stage: &Stage<'_>, prefix: &str, count: usize) -> Result<(f64, f64)> {
     let (mut ours, mut floor) = (Vec::new(), Vec::new());
     for n in 0..count {
         let name = format!("{prefix}-{n}");
@@ -53,14 +54,6 @@ async fn timed(stage: &Stage<'_>, prefix: &str, count: usize) -> Result<(Duratio
         direct::make(stage, &format!("floor-{prefix}-{n}")).await?;
         floor.push(start.elapsed());
     }
-    Ok((median(ours), median(floor)))
-}
-
-fn ratio(ours: Duration, floor: Duration) -> f64 {
-    ours.as_secs_f64() / floor.as_secs_f64()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort_unstable();
-    times.get(times.len() / 2).copied().unwrap_or_default()
+    let [ours, floor] = [ours, floor].map(Distribution::from_iter);
+    Ok((ours.quantile(0.5), floor.quantile(0.5)))
 }

@@ -19,9 +19,9 @@ mod upkeep;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use clap::Parser;
-use roadstead_testbed::{LocalStack, localstack};
+use roadstead_testbed::{LocalStack, cargo, localstack};
 
 use crate::{stage::Bench, table::Table};
 
@@ -62,10 +62,7 @@ async fn main() -> Result<ExitCode> {
             PARTS.join(", ")
         );
     }
-    let binary = match &args.binary {
-        Some(binary) => binary.clone(),
-        None => stage::build().await?,
-    };
+    let binary = cargo::to_measure("roadstead", args.binary.as_deref()).await?;
     let localstack = LocalStack::start(localstack::Options {
         settings: stage::settings(),
     });
@@ -80,9 +77,8 @@ async fn main() -> Result<ExitCode> {
             table.failed(part, &error);
         }
     }
-    std::fs::write(&args.json, table.json()?)
-        .with_context(|| format!("writing {}", args.json.display()))?;
-    Ok(table.end())
+    table.figures().write(&args.json)?;
+    Ok(table.figures().end())
 }
 
 async fn run(part: &str, bench: &Bench, table: &mut Table) -> Result<()> {

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use roadstead_testbed::fault_proxy;
+use roadstead_testbed::{fault_proxy, figures::Distribution};
 
 use crate::{
     stage::{self, Bench, Limits, PATIENCE, Stage, by_action, figure, names, strs},
@@ -50,16 +50,16 @@ pub(crate) async fn run(bench: &Bench, table: &mut Table) -> Result<()> {
         tokio::time::sleep(Duration::from_secs(6)).await;
         idle.push(address(&stage, &format!("idle-{n}")).await?);
     }
-    idle.sort_unstable();
-    let median = idle.get(TIMED / 2).copied().unwrap_or_default();
+    let median = Distribution::from_iter(idle).quantile(0.5);
+    let meanwhile = meanwhile.as_secs_f64() * 1e3;
     let row = Row::at_most(
         "create → address during that restart ÷ in an idle controller",
-        meanwhile.as_secs_f64() / median.as_secs_f64(),
+        meanwhile / median,
         "×",
         1.25,
     );
     table.add(row.note(format!(
-        "{meanwhile:.2?} ÷ {median:.2?}; calls of 100 ms, AWS's own limits; {then} of {} calls were made when it had its \
+        "{meanwhile:.0} ms ÷ {median:.0} ms; calls of 100 ms, AWS's own limits; {then} of {} calls were made when it had its \
          address: {}",
         calls.len(),
         by_action(&calls)

@@ -14,7 +14,7 @@ use kube::{
     api::{DeleteParams, PostParams},
 };
 use roadstead_testbed::{
-    ControlPlane, FaultProxy, LocalStack, Roadstead, add_node, cargo,
+    ControlPlane, FaultProxy, LocalStack, Roadstead, add_node,
     fault_proxy::{Calls, Mark},
     localstack::{Account, Landscape, Settings},
     node, poll_until, service,
@@ -81,11 +81,6 @@ pub(crate) enum Limits {
     Lifted,
     /// As documented, filling so many times faster.
     Faster(f64),
-}
-
-/// Builds the binary in release mode, and says where it is.
-pub(crate) async fn build() -> Result<PathBuf> {
-    cargo::build("roadstead", &["--release"]).await
 }
 
 /// An account whose quotas are out of the way. A security group takes 60 rules, as everywhere.

@@ -4,16 +4,15 @@
     reason = "printing figures is what the benchmark is for"
 )]
 
-use std::{collections::BTreeMap, fmt, process::ExitCode};
+use std::fmt;
 
-use anyhow::Result;
-use serde_json::{Value, json};
+use roadstead_testbed::figures::Figures;
+use serde_json::json;
 
 /// The rows so far.
 #[derive(Debug)]
 pub(crate) struct Table {
-    rows: BTreeMap<String, Value>,
-    missed: usize,
+    figures: Figures,
 }
 
 /// A figure with what it should be.
@@ -99,8 +98,7 @@ impl Table {
         line("", "ours", "goal", ["LBC 3.5", "c-p-aws 1.34"], "");
         println!("{}", "-".repeat(118));
         Self {
-            rows: BTreeMap::new(),
-            missed: 0,
+            figures: Figures::default(),
         }
     }
 
@@ -121,7 +119,6 @@ impl Table {
         if !row.note.is_empty() {
             println!("    {}", row.note);
         }
-        self.missed += usize::from(!holds);
         let Row {
             what,
             ours,
@@ -134,31 +131,19 @@ impl Table {
             "ours": ours, "unit": unit, "goal": format!("{sign} {goal}"), "holds": holds,
             "aws-load-balancer-controller": lbc, "cloud-provider-aws": ccm, "note": note,
         });
-        self.rows.insert(what, value);
+        self.figures.add(what, value, !holds);
     }
 
     /// A part that could not be measured to its end is a goal that was missed.
     pub(crate) fn failed(&mut self, part: &str, error: &anyhow::Error) {
-        self.missed += 1;
         println!("{part}: FAILED: {error:#}");
         let value = json!({ "failed": format!("{error:#}") });
-        self.rows.insert(part.to_owned(), value);
+        self.figures.add(part, value, true);
     }
 
-    /// Everything as JSON.
-    pub(crate) fn json(&self) -> Result<String> {
-        Ok(serde_json::to_string_pretty(&self.rows)?)
-    }
-
-    /// Says how many goals were missed.
-    pub(crate) fn end(self) -> ExitCode {
-        match self.missed {
-            0 => ExitCode::SUCCESS,
-            missed => {
-                println!("\n{missed} missed");
-                ExitCode::FAILURE
-            }
-        }
+    /// Every row.
+    pub(crate) fn figures(&self) -> &Figures {
+        &self.figures
     }
 }
 

@@ -2,12 +2,11 @@
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
-    process::Command,
+    path::Path,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Service;
 use kube::{
@@ -40,20 +39,6 @@ pub(crate) struct Cluster {
 pub(crate) struct Addressed {
     seen: watch::Receiver<HashMap<String, Instant>>,
     task: tokio::task::JoinHandle<()>,
-}
-
-/// Builds the binary in release mode, and says where it is.
-pub(crate) fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let built = Command::new(cargo)
-        .args(["build", "--release", "--bin", "roadstead"])
-        .status();
-    if !built.context("running cargo")?.success() {
-        bail!("building roadstead in release mode failed; see above");
-    }
-    let me = std::env::current_exe().context("finding this program")?;
-    let folder = me.parent().context("finding this program's folder")?;
-    Ok(folder.join("roadstead"))
 }
 
 // === impl Cluster ===

@@ -6,13 +6,10 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context as _, Result};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
-use roadstead_testbed::{Audit, Roadstead, poll_until};
+use roadstead_testbed::{Audit, Roadstead, figures::Report, poll_until};
 use serde_json::json;
 
-use crate::{
-    cluster::{Addressed, CLASS, Cluster},
-    report::Report,
-};
+use crate::cluster::{Addressed, CLASS, Cluster};
 
 /// How many Services each count is taken over.
 const SERVICES: usize = 100;

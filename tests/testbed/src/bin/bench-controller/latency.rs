@@ -12,13 +12,13 @@ use kube::{
     Api,
     api::{Patch, PatchParams, PostParams},
 };
-use roadstead_testbed::service;
+use roadstead_testbed::{
+    figures::{Distribution, Report},
+    service,
+};
 use serde_json::json;
 
-use crate::{
-    cluster::{Addressed, CLASS, Cluster},
-    report::{Durations, Report},
-};
+use crate::cluster::{Addressed, CLASS, Cluster};
 
 /// How many of the floor's requests are under way: as many as the controller's.
 const PARALLEL: usize = 32;
@@ -33,11 +33,7 @@ pub(crate) async fn one_by_one(binary: &Path, count: usize, report: &mut Report)
     let controller = cluster.ready_controller(binary, &[]).await?;
     let services = cluster.services();
     let mut addressed = Addressed::watch(services.clone()).await?;
-    let (mut ours, mut direct, mut watched) = (
-        Durations::default(),
-        Durations::default(),
-        Durations::default(),
-    );
+    let (mut ours, mut direct, mut watched) = (Vec::new(), Vec::new(), Vec::new());
     // The first ones warm up connections and caches of both.
     let warm_up = 20;
     for n in 0..count + warm_up {
@@ -64,6 +60,7 @@ pub(crate) async fn one_by_one(binary: &Path, count: usize, report: &mut Report)
         }
     }
     controller.term()?;
+    let [ours, direct, watched] = [ours, direct, watched].map(Distribution::from_iter);
     for (share, name, goal) in [(0.5, "p50", 1.3), (0.99, "p99", 2.0)] {
         let (ours, floor, seen) = (
             ours.quantile(share),

@@ -5,15 +5,13 @@
 mod cluster;
 mod cost;
 mod latency;
-mod report;
 mod scale;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Parser;
-
-use crate::report::Report;
+use roadstead_testbed::{cargo, figures::Report};
 
 /// Measures the controller: latencies, bursts, requests, provider calls, memory, start-up.
 #[derive(Debug, Parser)]
@@ -42,10 +40,7 @@ struct Args {
 #[tokio::main]
 async fn main() -> Result<()> {
     let args = Args::parse();
-    let binary = match &args.binary {
-        Some(binary) => binary.clone(),
-        None => cluster::build()?,
-    };
+    let binary = cargo::to_measure("roadstead", args.binary.as_deref()).await?;
     let mut report = Report::default();
     let wanted = |section: &str| section.starts_with(&args.only);
     if wanted("latency") {
@@ -66,8 +61,5 @@ async fn main() -> Result<()> {
     if wanted("scale") {
         scale::footprint(&binary, args.most, &mut report).await?;
     }
-    std::fs::write(&args.json, report.json()?)
-        .with_context(|| format!("writing {}", args.json.display()))?;
-    eprintln!("\nthe same as JSON: {}", args.json.display());
-    Ok(())
+    report.figures().write(&args.json)
 }

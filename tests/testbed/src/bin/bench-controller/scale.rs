@@ -6,12 +6,9 @@ use std::{
 };
 
 use anyhow::Result;
-use roadstead_testbed::{Roadstead, poll_until};
+use roadstead_testbed::{Roadstead, figures::Report, poll_until};
 
-use crate::{
-    cluster::{Addressed, CLASS, Cluster},
-    report::Report,
-};
+use crate::cluster::{Addressed, CLASS, Cluster};
 
 /// How long the idle controller is watched.
 const WATCHED: Duration = Duration::from_secs(20);

@@ -5,14 +5,11 @@ use std::{net::IpAddr, time::Duration};
 use anyhow::{Context as _, Result};
 use roadstead_testbed::{
     Lab,
+    figures::{Distribution, Report},
     lab::{vip4, vip6},
 };
 
-use crate::{
-    distribution::Distribution,
-    outages::{millis, number},
-    report::Report,
-};
+use crate::outages::{millis, number};
 
 /// The kernel answers for this one.
 const KERNELS: u8 = 99;

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::distribution::Distribution;
+use roadstead_testbed::figures::Distribution;
 
 /// One curve.
 #[derive(Clone, Debug)]

@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use roadstead_testbed::{Lab, service};
-
-use crate::{
-    distribution::Distribution,
-    outages::{ARP, address, delete, millis},
-    report::Report,
+use roadstead_testbed::{
+    Lab,
+    figures::{Distribution, Report},
+    service,
 };
+
+use crate::outages::{ARP, address, delete, millis};
 
 const SOON: Duration = Duration::from_secs(30);
 /// More tell nothing new.

@@ -15,15 +15,13 @@ use kube::{
 };
 use roadstead_testbed::{
     Lab, Process, Signal, addresses,
+    figures::Report,
     lab::{Fleet, Overheard},
     poll_until, service,
 };
 use serde_json::Value;
 
-use crate::{
-    outages::{ARP, millis, number},
-    report::Report,
-};
+use crate::outages::{ARP, millis, number};
 
 /// An API server on two cores takes minutes for ten thousand.
 const LONG: Duration = Duration::from_mins(10);

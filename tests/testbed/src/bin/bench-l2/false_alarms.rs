@@ -10,9 +10,7 @@ use std::{
 };
 
 use anyhow::Result;
-use roadstead_testbed::{Lab, lab::Fleet};
-
-use crate::report::Report;
+use roadstead_testbed::{Lab, figures::Report, lab::Fleet};
 
 /// As many busy loops as a machine of the smallest kind has cores.
 const LOOPS: usize = 2;

@@ -7,11 +7,9 @@ mod answers;
 mod chart;
 mod create;
 mod crowd;
-mod distribution;
 mod false_alarms;
 mod outages;
 mod peers;
-mod report;
 
 use std::{
     fs,
@@ -24,14 +22,13 @@ use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use roadstead_testbed::{
     Lab, LabOptions, cargo,
+    figures::{Distribution, Report},
     lab::{Fleet, FleetOptions},
 };
 
 use crate::{
     chart::{Chart, Curve, Mark},
-    distribution::Distribution,
     outages::Way,
-    report::Report,
 };
 
 /// Measures the announcers: outages at a client, ARP answers next to the kernel's, takeovers, memory, false alarms.
@@ -85,10 +82,7 @@ const METALLB_CRASH: f64 = 5_700.0;
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     let args = Args::parse();
-    let binary = match &args.binary {
-        Some(binary) => binary.clone(),
-        None => cargo::build("roadstead", &["--release", "--package", "roadstead"]).await?,
-    };
+    let binary = cargo::to_measure("roadstead", args.binary.as_deref()).await?;
     fs::create_dir_all(&args.out).with_context(|| format!("creating {}", args.out.display()))?;
     let mut report = Report::default();
     let wanted = |part: Part| args.only.is_empty() || args.only.contains(&part);
@@ -107,16 +101,8 @@ async fn main() -> Result<ExitCode> {
     if wanted(Part::Crowd) {
         crowd(&args, &binary, &mut report).await?;
     }
-    let json = args.out.join("figures.json");
-    fs::write(&json, report.json()?).with_context(|| format!("writing {}", json.display()))?;
-    Report::section(&format!("the same as JSON: {}", json.display()));
-    match report.missed() {
-        0 => Ok(ExitCode::SUCCESS),
-        missed => {
-            Report::say(&format!("{missed} goals missed"));
-            Ok(ExitCode::FAILURE)
-        }
-    }
+    report.figures().write(&args.out.join("figures.json"))?;
+    Ok(report.figures().end())
 }
 
 /// What needs packets to arrive.
@@ -132,7 +118,7 @@ async fn network(
     if wanted(Part::Outages) {
         let mut curves: Vec<(Way, Distribution)> = Vec::new();
         for way in Way::ALL {
-            Report::section(&format!("{}: {} trials, 3 nodes", way.name(), args.trials));
+            Report::title(&format!("{}: {} trials, 3 nodes", way.name(), args.trials));
             let measured = outages::measure(way, args.trials, &lab, &mut fleet, &it).await?;
             tell(way, &measured, report);
             curves.push((way, measured.outages));
@@ -140,21 +126,21 @@ async fn network(
         draw(&args.out.join("outages.svg"), &curves)?;
     }
     if wanted(Part::Answers) {
-        Report::section("ARP answers");
+        Report::title("ARP answers");
         answers::next_to_the_kernel(&lab, it.vip, 1, report).await?;
     }
     if wanted(Part::Create) {
-        Report::section("a new Service");
+        Report::title("a new Service");
         create::measure(&lab, args.trials, report).await?;
     }
     if wanted(Part::Peers) {
         for stations in [3, 50, 200] {
-            Report::section(&format!("{stations} stations on the segment"));
+            Report::title(&format!("{stations} stations on the segment"));
             peers::measure(stations, &lab, &mut fleet, report).await?;
         }
     }
     if wanted(Part::FalseAlarms) {
-        Report::section(&format!(
+        Report::title(&format!(
             "both cores busy for {} minutes",
             args.busy_minutes
         ));
@@ -181,7 +167,7 @@ async fn crowd(args: &Args, binary: &Path, report: &mut Report) -> Result<()> {
         if count < there {
             continue;
         }
-        Report::section(&format!("{count} addresses, 3 nodes"));
+        Report::title(&format!("{count} addresses, 3 nodes"));
         let vips = crowd::grow(&lab, &fleet, there, count).await?;
         there = count;
         crowd::footprint(&lab, &fleet, count, report).await?;

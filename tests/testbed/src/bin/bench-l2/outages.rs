@@ -7,11 +7,10 @@ use k8s_openapi::api::core::v1::Service;
 use kube::{Api, api::DeleteParams};
 use roadstead_testbed::{
     Lab, Signal, addresses,
+    figures::Distribution,
     lab::{Fleet, Mac},
     poll_until, service,
 };
-
-use crate::distribution::Distribution;
 
 /// How an announcing node goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

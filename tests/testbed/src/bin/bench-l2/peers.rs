@@ -16,10 +16,8 @@ use roadstead_arp::{
     net::{Family, HelloSocket},
     wire::hello::{Exactly, Heard, Hello, Key, Session, Station, encode, peek},
 };
-use roadstead_testbed::{Lab, lab::Fleet, poll_until};
+use roadstead_testbed::{Lab, figures::Report, lab::Fleet, poll_until};
 use rustix::net::{AddressFamily, SocketType, netdevice, socket};
-
-use crate::report::Report;
 
 /// Stations that say hello and hold nothing. They end when dropped.
 struct Crowd {

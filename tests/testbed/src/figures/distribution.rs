@@ -1,19 +1,23 @@
 //! How are measured durations spread? Pure.
 
+use std::time::Duration;
+
 /// Durations in milliseconds, ascending.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Distribution(Vec<f64>);
+pub struct Distribution(Vec<f64>);
 
 // === impl Distribution ===
 
 impl Distribution {
     /// How many were measured.
-    pub(crate) fn count(&self) -> usize {
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.0.len()
     }
 
     /// The shortest duration that at least `share` of all do not exceed; 0 where nothing was measured.
-    pub(crate) fn quantile(&self, share: f64) -> f64 {
+    #[must_use]
+    pub fn quantile(&self, share: f64) -> f64 {
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -25,18 +29,26 @@ impl Distribution {
     }
 
     /// The longest one; 0 where nothing was measured.
-    pub(crate) fn longest(&self) -> f64 {
+    #[must_use]
+    pub fn longest(&self) -> f64 {
         self.0.last().copied().unwrap_or_default()
     }
 
     /// Each duration with the share of all that do not exceed it, ascending.
-    pub(crate) fn cumulated(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
+    pub fn cumulated(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         #[expect(clippy::cast_precision_loss, reason = "a rank among some thousands")]
         let share = |rank: usize| (rank + 1) as f64 / self.0.len() as f64;
         self.0
             .iter()
             .enumerate()
             .map(move |(rank, duration)| (share(rank), *duration))
+    }
+}
+
+impl FromIterator<Duration> for Distribution {
+    fn from_iter<I: IntoIterator<Item = Duration>>(durations: I) -> Self {
+        let durations = durations.into_iter();
+        durations.map(|took| took.as_secs_f64() * 1e3).collect()
     }
 }
 
@@ -66,5 +78,7 @@ mod tests {
         assert_eq!((hundred.quantile(1.0), hundred.longest()), (100.0, 100.0));
         assert_eq!(hundred.quantile(0.0), 1.0);
         assert_eq!(Distribution::default().quantile(0.5), 0.0);
+        let two: Distribution = [2, 1].map(Duration::from_secs).into_iter().collect();
+        assert_eq!((two.quantile(0.5), two.longest()), (1_000.0, 2_000.0));
     }
 }
