@@ -340,32 +340,13 @@ const FASTER: f64 = 100.0;
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_new_services_are_never_throttled() {
     let mut it = Budget::new().await;
-    it.world.settings.api.limits = faster(FASTER);
-    it.provider = it.world.provider(&cluster());
     let limits = fault_proxy::Limits::documented().faster(FASTER);
+    let told = limits.named().into_iter();
+    it.world.settings.api.limits = told.fold(Limits::documented(), |told, (name, size, rate)| {
+        told.with(format!("{name}={size}/{rate}").parse().unwrap())
+    });
+    it.provider = it.world.provider(&cluster());
     it.world.proxy.limit(Some(limits));
     it.settle_all(&it.services(200, 3)).await;
     it.unthrottled();
-}
-
-/// What AWS documents, with buckets of the same size that fill `factor` times faster.
-fn faster(factor: f64) -> Limits {
-    let documented = [
-        ("account", 40, 10.0),
-        ("describe", 40, 10.0),
-        ("create", 10, 0.2),
-        ("register", 20, 4.0),
-        ("mutate", 20, 3.0),
-        ("ec2-describe", 100, 20.0),
-        ("ec2-mutate", 50, 5.0),
-        ("ec2-rules", 50, 5.0),
-        ("ec2-tags", 100, 10.0),
-    ];
-    documented.into_iter().fold(
-        Limits::documented(),
-        |limits, (category, burst, per_second)| {
-            let raised = format!("{category}={burst}/{}", per_second * factor);
-            limits.with(raised.parse().unwrap())
-        },
-    )
 }

@@ -1,10 +1,8 @@
 //! What does a Service ask for in these tests? The plainest request; each test changes what it is about.
 
-use std::sync::Arc;
-
 use roadstead_core::{
-    ClusterUid, IpFamily, IpFamilyPolicy, Labels, LoadBalancer, LoadBalancerId, NamespacedName,
-    OwnerUid, Port, PortNumber, Protocol, SessionAffinity, Target, Targets, TrafficPolicy,
+    ClusterUid, LoadBalancer, LoadBalancerId, NamespacedName, OwnerUid, Port, PortNumber, Protocol,
+    Target, Targets, conformance,
 };
 
 /// A Service of `cluster` with one port, 80, and these targets.
@@ -17,16 +15,7 @@ pub(crate) fn service(cluster: &ClusterUid, name: &str, targets: Vec<Target>) ->
         service: NamespacedName::new("shop", name),
         ports: vec![port("http", Protocol::Tcp, 80, 30_080)],
         targets: Targets::Exactly(targets.into()),
-        traffic_policy: TrafficPolicy::Cluster,
-        families: vec![IpFamily::V4],
-        family_policy: IpFamilyPolicy::SingleStack,
-        source_ranges: Vec::new(),
-        session_affinity: SessionAffinity::None,
-        requested_ips: Vec::new(),
-        annotations: Arc::default(),
-        published: Vec::new(),
-        in_conflict: Vec::new(),
-        labels: Labels::default(),
+        ..conformance::plain(name)
     }
 }
 

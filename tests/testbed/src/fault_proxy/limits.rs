@@ -83,6 +83,34 @@ impl Limits {
         }
     }
 
+    /// The same by the names that Roadstead has for them, each with its size and the tokens that it gets a second: what
+    /// `--aws-limit` takes as `NAME=SIZE/RATE`.
+    #[must_use]
+    pub fn named(self) -> [(&'static str, f64, f64); 9] {
+        let ec2 = |kind| Bucket::Ec2 {
+            action: String::new(),
+            kind,
+        };
+        let buckets = [
+            ("account", Bucket::Account),
+            ("describe", Bucket::Reading),
+            ("create", Bucket::Intensive),
+            ("register", Bucket::Registration),
+            ("mutate", Bucket::Changing),
+            ("ec2-describe", ec2(Ec2Kind::Reading)),
+            ("ec2-mutate", ec2(Ec2Kind::Changing)),
+            ("ec2-rules", ec2(Ec2Kind::Changing)),
+            ("ec2-tags", ec2(Ec2Kind::Tagging)),
+        ];
+        buckets.map(|(name, bucket)| {
+            let Size {
+                capacity,
+                per_second,
+            } = bucket.size();
+            (name, capacity, per_second * self.speed)
+        })
+    }
+
     /// The least time in which these calls can all pass, if every bucket is full at first: the longest that one of
     /// the buckets needs. Nobody can be faster; a caller who never lets a needed bucket run over comes as close as one
     /// token.

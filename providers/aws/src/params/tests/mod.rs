@@ -7,8 +7,8 @@ mod whole;
 use std::{collections::BTreeMap, sync::Arc};
 
 use roadstead_core::{
-    ClusterUid, IpFamily, IpFamilyPolicy, Labels, LoadBalancer, LoadBalancerId, NamespacedName,
-    OwnerUid, Port, PortNumber, Protocol, SessionAffinity, Targets, TrafficPolicy,
+    ClusterUid, IpFamily, IpFamilyPolicy, LoadBalancer, LoadBalancerId, NamespacedName, OwnerUid,
+    Port, PortNumber, Protocol, SessionAffinity, TrafficPolicy, conformance,
 };
 
 use super::*;
@@ -33,17 +33,7 @@ fn service(ports: Vec<Port>) -> LoadBalancer {
         },
         service: NamespacedName::new("shop", "web"),
         ports,
-        targets: Targets::Keep,
-        published: Vec::new(),
-        in_conflict: Vec::new(),
-        traffic_policy: TrafficPolicy::Cluster,
-        families: vec![IpFamily::V4],
-        family_policy: IpFamilyPolicy::SingleStack,
-        source_ranges: Vec::new(),
-        session_affinity: SessionAffinity::None,
-        requested_ips: Vec::new(),
-        annotations: Arc::default(),
-        labels: Labels::default(),
+        ..conformance::plain("web")
     }
 }
 

@@ -10,9 +10,8 @@ use std::{
 
 use proptest::{prelude::*, sample::subsequence};
 use roadstead_core::{
-    ClusterUid, IpFamily, IpFamilyPolicy, Labels, LoadBalancer, LoadBalancerId, NamespacedName,
-    NodeName, OwnerUid, Port, PortNumber, Protocol, ProviderId, SessionAffinity, Target, Targets,
-    TrafficPolicy,
+    ClusterUid, LoadBalancer, LoadBalancerId, NamespacedName, NodeName, OwnerUid, Port, PortNumber,
+    Protocol, ProviderId, Target, Targets, conformance,
 };
 
 use self::world::{carry_out, heal};
@@ -48,16 +47,7 @@ impl Story {
                 service: NamespacedName::new("shop", "web"),
                 ports: vec![port("http", Protocol::Tcp, 80, 30_080)],
                 targets: nodes(&[1, 2]),
-                traffic_policy: TrafficPolicy::Cluster,
-                families: vec![IpFamily::V4],
-                family_policy: IpFamilyPolicy::SingleStack,
-                source_ranges: Vec::new(),
-                session_affinity: SessionAffinity::None,
-                requested_ips: Vec::new(),
-                annotations: Arc::default(),
-                published: Vec::new(),
-                in_conflict: Vec::new(),
-                labels: Labels::default(),
+                ..conformance::plain("web")
             },
             observed: Observed {
                 backend: Some(GroupId::new("sg-backend")),

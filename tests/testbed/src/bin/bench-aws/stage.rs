@@ -15,7 +15,7 @@ use kube::{
 };
 use roadstead_testbed::{
     ControlPlane, FaultProxy, LocalStack, Roadstead, add_node,
-    fault_proxy::{Calls, Mark},
+    fault_proxy::{self, Calls, Mark},
     localstack::{Account, Landscape, Settings},
     node, poll_until, service,
 };
@@ -39,21 +39,6 @@ const PARALLEL: usize = 16;
 
 /// So long without a call, and whatever was under way has ended.
 const QUIET: Duration = Duration::from_secs(1);
-
-/// What AWS documents for an account: category, size, tokens a second.
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/userguide/elb-api-throttling.html> and
-/// <https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-throttling.html>.
-const DOCUMENTED: [(&str, u32, f64); 9] = [
-    ("account", 40, 10.0),
-    ("describe", 40, 10.0),
-    ("create", 10, 0.2),
-    ("register", 20, 4.0),
-    ("mutate", 20, 3.0),
-    ("ec2-describe", 100, 20.0),
-    ("ec2-mutate", 50, 5.0),
-    ("ec2-rules", 50, 5.0),
-    ("ec2-tags", 100, 10.0),
-];
 
 /// What all parts have in common.
 pub(crate) struct Bench {
@@ -278,12 +263,12 @@ pub(crate) async fn end(controller: Roadstead) -> Result<()> {
 impl Limits {
     /// The value of `--aws-limit`.
     fn flag(self) -> String {
-        let each = DOCUMENTED
-            .iter()
-            .map(|(category, burst, per_second)| match self {
-                Self::Lifted => format!("{category}=100000/100000"),
-                Self::Faster(factor) => format!("{category}={burst}/{}", per_second * factor),
-            });
-        each.collect::<Vec<_>>().join(",")
+        let documented = fault_proxy::Limits::documented();
+        let each = match self {
+            Self::Lifted => documented.named().map(|(name, ..)| (name, 1e5, 1e5)),
+            Self::Faster(factor) => documented.faster(factor).named(),
+        };
+        each.map(|(name, size, rate)| format!("{name}={size}/{rate}"))
+            .join(",")
     }
 }
