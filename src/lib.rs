@@ -2,6 +2,9 @@
 //!
 //! `service` decides, `controller` acts; everything else is around them. The README is the front page.
 
+#[cfg(not(any(feature = "arp", feature = "aws", feature = "mock")))]
+compile_error!("nothing makes load balancers: name one of the features arp, aws and mock at least");
+
 pub mod admin;
 #[cfg(feature = "arp")]
 pub mod announcer;

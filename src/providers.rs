@@ -57,11 +57,18 @@ pub fn names(args: &ProviderArgs) -> Vec<ProviderName> {
     names
 }
 
+/// Makes the providers asked for that `wanted` picks, each behind a guard whose calls take `deadline` at most.
 #[cfg_attr(
     not(feature = "aws"),
     expect(clippy::unused_async, reason = "only aws has something to wait for")
 )]
-/// Makes the providers asked for that `wanted` picks, each behind a guard whose calls take `deadline` at most.
+#[cfg_attr(
+    not(any(feature = "aws", feature = "mock")),
+    expect(
+        unused_variables,
+        reason = "what arp knows is the same for every purpose"
+    )
+)]
 pub async fn start(
     args: &ProviderArgs,
     wanted: impl Fn(ProviderName) -> bool,
@@ -78,7 +85,7 @@ pub async fn start(
         if !wanted(name) || started.iter().any(|provider| provider.name() == name) {
             continue;
         }
-        let made = match kind {
+        let made: Made = match kind {
             #[cfg(feature = "arp")]
             ProviderKind::Arp => {
                 let (provider, told) = arp::make(&args.arp, cluster, metrics);

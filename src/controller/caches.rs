@@ -251,7 +251,8 @@ impl Caches {
         &self.pods
     }
 
-    /// Where it is kept how the watches fare.
+    /// Where it is kept how the watches fare, for whoever has one more.
+    #[cfg(feature = "arp")]
     pub(crate) fn health_of_watches(&self) -> Arc<Mutex<Health>> {
         Arc::clone(&self.health)
     }

@@ -47,7 +47,6 @@ pub(crate) const NODES: &str = "nodes";
 pub(crate) const SLICES: &str = "endpointslices";
 pub(super) const PODS: &str = "pods";
 pub(super) const NAMESPACES: &str = "namespaces";
-pub(crate) const POOLS: &str = "addresspools";
 
 /// What a watch has to tell.
 pub(crate) enum Change<K> {

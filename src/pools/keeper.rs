@@ -21,13 +21,14 @@ use roadstead_arp::{
 use serde_json::json;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{crd::AddressPool, of_flags, read, read::Reading, status::status};
+use super::{
+    crd::{AddressPool, RESOURCE},
+    of_flags, read,
+    read::Reading,
+    status::status,
+};
 use crate::{
-    controller::{
-        caches::Caches,
-        watches::{POOLS, follow},
-        writes::FIELD_MANAGER,
-    },
+    controller::{caches::Caches, watches::follow, writes::FIELD_MANAGER},
     explain::explain,
     leader::Leadership,
     service::nodes,
@@ -139,7 +140,7 @@ impl Keeper {
                 .inspect_err(move |error| addresses.set_trouble(trouble(error)));
                 let health = self.caches.health_of_watches();
                 tasks.spawn(follow(
-                    POOLS,
+                    RESOURCE,
                     reflector(writer, stream),
                     health,
                     move |_| {
