@@ -15,7 +15,7 @@ pub struct AwsArgs {
     /// The VPC of new load balancers [default: that of the nodes]
     #[arg(long, value_name = "VPC", env = "ROADSTEAD_AWS_VPC_ID", hide_env_values = true, value_parser = vpc)]
     pub aws_vpc_id: Option<String>,
-    /// The cluster's name in the tags of subnets and security groups (kubernetes.io/cluster/NAME)
+    /// The cluster's name in tags of subnets, groups and instances (kubernetes.io/cluster/NAME)
     #[arg(long, value_name = "NAME", env = "ROADSTEAD_AWS_CLUSTER_NAME", hide_env_values = true, value_parser = non_empty)]
     pub aws_cluster_name: Option<String>,
     /// Who reaches a load balancer whose Service does not say: internal or internet-facing

@@ -58,6 +58,12 @@ impl AwsProvider {
             done.repaired = true;
             looked = self.settle(&calls, &wish, &mut done).await?;
         }
+        if self
+            .recognize(&wish, &looked.desired, &looked.observed)
+            .await?
+        {
+            looked = self.settle(&calls, &wish, &mut done).await?;
+        }
         let changed = !done.plan.is_empty();
         if self.poll_health(&wish, &looked, changed).await? {
             looked = self.settle(&calls, &wish, &mut done).await?;

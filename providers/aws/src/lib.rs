@@ -17,6 +17,7 @@ mod params;
 mod plan;
 mod policy;
 mod provider;
+mod recognize;
 mod refresh;
 mod release;
 mod rhythm;

@@ -67,8 +67,9 @@ pub(crate) struct TargetGroupObserved {
     pub(crate) attributes: Option<BTreeMap<String, String>>,
     /// Its targets, with how they fare.
     pub(crate) targets: Option<Vec<TargetSeen>>,
-    /// The targets that this process registered, for a group that other clusters share.
-    pub(crate) registered: BTreeSet<TargetRef>,
+    /// The targets that are known to be this cluster's, for a group that other clusters share: this process registered them, they
+    /// were wanted, or the tags of their instances say so.
+    pub(crate) ours: BTreeSet<TargetRef>,
     /// The targets that AWS refused since they were last read.
     pub(crate) refused: BTreeSet<TargetRef>,
 }

@@ -143,6 +143,8 @@ impl AwsProvider {
             desired.notes.extend(looked.notes);
         }
         details::read(&calls, &self.mirror, &observed, Depth::Deep).await?;
+        self.recognize(&wish, &desired, &self.mirror.observe(&want.id))
+            .await?;
         observed = crate::observed::Observed {
             backend: observed.backend,
             ..self.mirror.observe(&want.id)

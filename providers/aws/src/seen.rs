@@ -249,6 +249,8 @@ pub(crate) struct InstanceSeen {
     pub(crate) running: bool,
     /// Its network interfaces, the primary one first.
     pub(crate) interfaces: Vec<InterfaceSeen>,
+    /// The names of the clusters that its tags say it is for.
+    pub(crate) clusters: BTreeSet<String>,
 }
 
 /// A network interface of an instance.

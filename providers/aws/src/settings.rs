@@ -14,7 +14,7 @@ use crate::{api::ApiSettings, desired::Quotas, params::Defaults};
 pub struct Settings {
     /// The VPC of the load balancers; `None`: that of the nodes.
     pub vpc_id: Option<String>,
-    /// The cluster's name for people, and for the tags `kubernetes.io/cluster/<name>` of subnets and groups.
+    /// The cluster's name for people, and for the tags `kubernetes.io/cluster/<name>` of subnets, groups and instances.
     pub cluster_name: Option<String>,
     /// What holds where a Service says nothing.
     pub defaults: Defaults,

@@ -1,6 +1,6 @@
 //! Whose is an AWS object? The marks that say so, as tags, and which tags are left to users. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use roadstead_core::{ClusterUid, LoadBalancerId, NamespacedName, OwnerUid};
 
@@ -24,6 +24,17 @@ pub(crate) const SETTINGS: &str = "roadstead.dev/settings";
 pub(crate) const RETIRE_AT: &str = "roadstead.dev/retire-at";
 /// What AWS's console shows as a name of an object that has none.
 pub(crate) const NAME: &str = "Name";
+
+/// What the tags begin with that say which clusters an instance, a subnet or a security group is for: the cluster's name follows,
+/// and the value is `owned` or `shared`. Nodes of EKS must have it.
+/// <https://docs.aws.amazon.com/eks/latest/userguide/worker.html>.
+pub(crate) const KUBERNETES_CLUSTER: &str = "kubernetes.io/cluster/";
+/// Tags whose value is the name of the cluster that an instance is a node of: EKS's own, that of its node groups, and Karpenter's.
+const NODE_OF: [&str; 3] = [
+    "aws:eks:cluster-name",
+    "eks:cluster-name",
+    "eks:eks-cluster-name",
+];
 
 /// Tags that one resource may carry (not adjustable).
 const MAX_TAGS: usize = 50;
@@ -164,6 +175,16 @@ impl Marks {
     }
 }
 
+/// The names of the clusters that the tags of an instance say it is for.
+pub(crate) fn clusters(tags: &Tags) -> BTreeSet<String> {
+    let for_cluster = |(key, value): (&String, &String)| {
+        let name = key.strip_prefix(KUBERNETES_CLUSTER);
+        let name = name.or_else(|| NODE_OF.contains(&key.as_str()).then_some(value.as_str()))?;
+        Some(name.to_owned())
+    };
+    tags.iter().filter_map(for_cluster).collect()
+}
+
 /// Checks that a user may add the tag `key` with `value` to what we make.
 ///
 /// # Errors
@@ -263,6 +284,31 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!((odd.id(), odd.role), (None, None));
+    }
+
+    #[test]
+    fn an_instance_says_in_several_ways_which_cluster_it_is_for() {
+        let told = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            let tags = pairs.map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            Vec::from_iter(clusters(&tags.collect()))
+        };
+        assert_eq!(told(&[("Name", "prod")]), [""; 0]);
+        let of_eks = [
+            ("kubernetes.io/cluster/prod", "owned"),
+            ("aws:eks:cluster-name", "prod"),
+            ("eks:cluster-name", "prod"),
+            ("eks:eks-cluster-name", "prod"),
+        ];
+        assert_eq!(told(&of_eks), ["prod"]);
+        for one in of_eks {
+            assert_eq!(told(&[one]), ["prod"], "{one:?}");
+        }
+        let both = [
+            ("kubernetes.io/cluster/prod", "shared"),
+            ("aws:eks:cluster-name", "test"),
+        ];
+        assert_eq!(told(&both), ["prod", "test"]);
     }
 
     #[test]

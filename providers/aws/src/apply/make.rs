@@ -104,7 +104,7 @@ impl Apply<'_> {
                     tags,
                     attributes: Some(attributes::new_target_group(wanted)),
                     targets: Some(Vec::new()),
-                    registered: BTreeSet::new(),
+                    ours: BTreeSet::new(),
                     refused: BTreeSet::new(),
                 };
                 self.mirror.made_target_group(self.owner(), it);
@@ -140,7 +140,7 @@ impl Apply<'_> {
             tags,
             attributes: None,
             targets: None,
-            registered: BTreeSet::new(),
+            ours: BTreeSet::new(),
             refused: BTreeSet::new(),
         };
         self.mirror.made_target_group(self.owner(), it);

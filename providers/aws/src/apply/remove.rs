@@ -53,7 +53,7 @@ impl Apply<'_> {
                         seen.state = TargetState::Draining;
                     }
                 }
-                there.registered.retain(|target| !chunk.contains(target));
+                there.ours.retain(|target| !chunk.contains(target));
             });
         }
         Ok(())

@@ -59,7 +59,7 @@ impl Apply<'_> {
             match self.attempt(self.calls.register(&arn, &chunk)).await {
                 Ok(()) => {
                     left.drain(..chunk.len());
-                    self.registered(&arn, chunk);
+                    self.registered(&arn, &chunk);
                 }
                 Err(error) => {
                     let bad: BTreeSet<String> = error.invalid_targets().into_iter().collect();
@@ -89,10 +89,10 @@ impl Apply<'_> {
         Ok(())
     }
 
-    fn registered(&self, arn: &Arn, targets: Vec<TargetRef>) {
+    fn registered(&self, arn: &Arn, targets: &[TargetRef]) {
         self.mirror.edit_target_group(arn, |there| {
             let list = there.targets.get_or_insert_default();
-            for target in &targets {
+            for target in targets {
                 list.retain(|seen| !(seen.id == target.id && seen.port == target.port));
                 list.push(TargetSeen {
                     id: target.id.clone(),
@@ -102,7 +102,10 @@ impl Apply<'_> {
                     description: None,
                 });
             }
-            there.registered.extend(targets);
+            let registered = targets.iter();
+            there
+                .ours
+                .extend(registered.map(|it| TargetRef::registered(&it.id, it.port)));
         });
     }
 

@@ -5,6 +5,7 @@ mod cached;
 mod ec2;
 mod failure;
 mod groups;
+mod members;
 mod nodes;
 mod subnets;
 #[cfg(test)]
@@ -20,7 +21,7 @@ use std::{
 
 use roadstead_core::{ErrorKind, Target, Targets};
 
-use self::cached::Cached;
+use self::{cached::Cached, members::Members};
 pub(crate) use self::{
     cached::{Flights, Trust, lock},
     ec2::Ec2,
@@ -54,6 +55,8 @@ pub(crate) struct Facts {
     named: Cached<(VpcId, String), BTreeSet<GroupId>>,
     /// Security groups by id, for their VPC and tags: 5 minutes.
     groups: Cached<GroupId, Arc<SecurityGroupSeen>>,
+    /// Which clusters instances are for: an hour.
+    members: Members,
 }
 
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
@@ -75,6 +78,7 @@ impl Facts {
             instances: Cached::kept_for(TEN_MINUTES),
             named: Cached::kept_for(FIVE_MINUTES),
             groups: Cached::kept_for(FIVE_MINUTES),
+            members: Members::default(),
         }
     }
 

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roadstead_core::ProviderId;
 
-use super::{groups::NodeWish, subnets::CLUSTER_TAG};
+use super::groups::NodeWish;
 use crate::{
     ids::{GroupId, InstanceId},
     seen::{InstanceSeen, InterfaceSeen},
+    tags::KUBERNETES_CLUSTER,
 };
 
 /// The security groups of nodes, as far as they can be told.
@@ -92,8 +93,8 @@ fn interfaces(instance: &InstanceSeen, pods: bool) -> impl Iterator<Item = &Inte
 
 fn is_for(wish: NodeWish<'_>, tags: &BTreeMap<String, String>) -> bool {
     let of_the_cluster = match wish.cluster_name {
-        Some(name) => tags.contains_key(&format!("{CLUSTER_TAG}{name}")),
-        None => tags.keys().any(|key| key.starts_with(CLUSTER_TAG)),
+        Some(name) => tags.contains_key(&format!("{KUBERNETES_CLUSTER}{name}")),
+        None => tags.keys().any(|key| key.starts_with(KUBERNETES_CLUSTER)),
     };
     of_the_cluster
         && wish
@@ -142,7 +143,10 @@ impl Problem {
             }
             Self::Ambiguous { groups, tagged } => (groups, tagged),
         };
-        let of_the_cluster = format!("{CLUSTER_TAG}{}", wish.cluster_name.unwrap_or("<name>"));
+        let of_the_cluster = format!(
+            "{KUBERNETES_CLUSTER}{}",
+            wish.cluster_name.unwrap_or("<name>")
+        );
         let others = wish
             .tags
             .iter()
@@ -208,7 +212,9 @@ mod tests {
 
     #[test]
     fn a_nodes_group_is_its_only_one_or_the_only_one_tagged_for_the_cluster() {
-        let tag = |key: &str| BTreeMap::from([(format!("{CLUSTER_TAG}{key}"), "owned".to_owned())]);
+        let tag = |key: &str| {
+            BTreeMap::from([(format!("{KUBERNETES_CLUSTER}{key}"), "owned".to_owned())])
+        };
         let tags = BTreeMap::from([
             (GroupId::new("sg-prod"), tag("prod")),
             (GroupId::new("sg-test"), tag("test")),
@@ -248,6 +254,7 @@ mod tests {
                     id: "eni-1".to_owned(),
                     groups: groups(has),
                 }],
+                clusters: BTreeSet::new(),
             };
             let wish = NodeWish {
                 cluster_name,

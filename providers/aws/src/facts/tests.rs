@@ -141,6 +141,76 @@ async fn the_vpc_is_that_of_the_nodes_and_never_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whose_instances_are_is_asked_once_for_all_services_and_kept_for_an_hour() {
+    let (world, facts) = (World::new(), Facts::new(None));
+    world.edit(|it| {
+        it.start_for("i-1", &["prod"]);
+        it.start_for("i-2", &[]);
+        it.start_for("i-3", &["test"]);
+        it.start_for("i-4", &["prod", "test"]);
+        for n in 10..60 {
+            it.start_for(&format!("i-{n}"), &["prod"]);
+        }
+    });
+    let nodes = ids(&["i-2", "i-1"]);
+    let ask = async |n: usize| {
+        let own = format!("i-{n}");
+        let strangers = ids(&["i-2", "i-3", "i-4", "i-5", &own]);
+        let strangers = strangers.into_iter().collect();
+        let found = facts.of_cluster(&world, "prod", &nodes, &strangers).await;
+        assert_eq!(Vec::from_iter(found.unwrap()), ids(&[&own]));
+    };
+    futures::future::join_all((10..60).map(ask)).await;
+    assert_eq!(world.asked(), [Action::DescribeInstances]);
+    advance(Duration::from_mins(59)).await;
+    ask(10).await;
+    assert_eq!(world.asked(), []);
+    advance(Duration::from_mins(2)).await;
+    ask(10).await;
+    assert_eq!(world.asked(), [Action::DescribeInstances]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_name_that_no_node_carries_tells_nothing() {
+    let (world, facts) = (World::new(), Facts::new(None));
+    world.edit(|it| {
+        it.start_for("i-1", &["prod-b"]);
+        it.start_for("i-2", &["prod-a"]);
+    });
+    let strangers = ids(&["i-2"]).into_iter().collect();
+    // Set up like its neighbour, whose nodes would all be taken away.
+    for (name, nodes) in [
+        ("prod-a", ids(&["i-1"])),
+        ("prod-a", ids(&[])),
+        ("prod-b", ids(&["i-1"])),
+    ] {
+        let found = facts.of_cluster(&world, name, &nodes, &strangers).await;
+        assert_eq!(found.unwrap().len(), 0, "{name} {nodes:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_while_a_call_is_under_way_makes_one_more_for_what_it_does_not_tell() {
+    let (world, facts) = (World::new(), Facts::new(None));
+    world.edit(|it| {
+        for id in ["i-1", "i-2", "i-3"] {
+            it.start_for(id, &["prod"]);
+        }
+    });
+    let ask = async |strangers: &[&str], after: u64| {
+        tokio::time::sleep(Duration::from_millis(after)).await;
+        let strangers = ids(strangers).into_iter().collect();
+        let found = facts
+            .of_cluster(&world, "prod", &ids(&["i-1"]), &strangers)
+            .await;
+        found.unwrap().len()
+    };
+    let found = tokio::join!(ask(&["i-2"], 0), ask(&["i-2"], 250), ask(&["i-3"], 250));
+    assert_eq!(found, (1, 1, 1));
+    assert_eq!(world.asked(), [Action::DescribeInstances; 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn security_groups_are_found_by_id_and_by_name_in_their_order() {
     let (world, facts, vpc) = (World::new(), Facts::new(None), vpc());
     world.edit(|it| {

@@ -268,8 +268,17 @@ impl Contents {
             zone: Some("us-east-1a".to_owned()),
             running: true,
             interfaces: interfaces.iter().enumerate().map(interface).collect(),
+            clusters: BTreeSet::new(),
         };
         self.instances.insert(instance.id.clone(), instance);
+    }
+
+    /// Starts an instance whose tags say that it is for these clusters.
+    pub(crate) fn start_for(&mut self, id: &str, clusters: &[&str]) {
+        self.start(id, &[]);
+        if let Some(instance) = self.instances.get_mut(&InstanceId::new(id)) {
+            instance.clusters = clusters.iter().map(|name| (*name).to_owned()).collect();
+        }
     }
 
     /// The groups and rules there are, as one would read them.

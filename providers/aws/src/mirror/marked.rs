@@ -96,7 +96,7 @@ impl Marked for TargetGroupObserved {
             marks,
             attributes: None,
             targets: None,
-            registered: BTreeSet::new(),
+            ours: BTreeSet::new(),
             refused: BTreeSet::new(),
         }
     }

@@ -1,10 +1,13 @@
 //! What did our own call change? Written down as AWS answered it, so that nothing needs to be read back.
 
+use std::collections::BTreeSet;
+
 use roadstead_core::OwnerUid;
 use tokio::time::Instant;
 
 use super::{Mirror, Record, owner_of};
 use crate::{
+    api::TargetRef,
     ids::{Arn, GroupId},
     observed::{LoadBalancerObserved, TargetGroupObserved},
     seen::SecurityGroupSeen,
@@ -82,6 +85,13 @@ impl Mirror {
         if let Some(record) = self.lock().target_groups.get_mut(arn) {
             edit(&mut record.it);
             record.touched = Some(Instant::now());
+        }
+    }
+
+    /// These targets of a group that clusters share turned out to be this cluster's; no call changed anything.
+    pub(crate) fn recognized(&self, arn: &Arn, targets: BTreeSet<TargetRef>) {
+        if let Some(record) = self.lock().target_groups.get_mut(arn) {
+            record.it.ours.extend(targets);
         }
     }
 

@@ -23,6 +23,7 @@ pub(crate) use self::{
     balancer::resolve,
     step::{Group, Marked, Step, SubnetChange, Tagged, Thing},
     tagging::{new_frontend_tags, new_tags},
+    targets::{claimed, strangers},
 };
 use crate::{
     desired::{Desired, Variant},

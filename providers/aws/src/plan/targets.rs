@@ -6,8 +6,10 @@ use super::{CLEAR, Course, MAKE, SHAPE, Step, attributes};
 use crate::{
     api::TargetRef,
     desired::{Desired, WantedTargetGroup},
+    ids::Arn,
     observed::{Observed, TargetGroupObserved},
     seen::TargetSeen,
+    types::TargetType,
 };
 
 pub(super) fn plan(desired: &Desired, observed: &Observed, course: &mut Course) {
@@ -55,11 +57,7 @@ fn inherited(wanted: &WantedTargetGroup, observed: &Observed) -> BTreeSet<Target
     predecessor
         .into_iter()
         .flat_map(TargetGroupObserved::registered_targets)
-        .map(|target| TargetRef {
-            id: target.id.clone(),
-            port: target.port,
-            zone: None,
-        })
+        .map(|target| TargetRef::registered(&target.id, target.port))
         .collect()
 }
 
@@ -112,24 +110,78 @@ pub(super) fn delta(
     let (Some(targets), Some(_)) = (&wanted.targets, &there.targets) else {
         return (BTreeSet::new(), BTreeSet::new());
     };
-    let is = |a: &TargetRef, b: &TargetSeen| a.id == b.id && a.port == b.port;
     let missing = targets
         .iter()
         .filter(|target| !there.registered_targets().any(|seen| is(target, seen)))
         .cloned()
         .collect();
-    let ours = |target: &TargetRef| !wanted.shared || there.registered.contains(target);
-    let surplus = there
+    let ours = |target: &TargetRef| !wanted.shared || there.ours.contains(target);
+    (missing, unwanted(targets, there).filter(ours).collect())
+}
+
+/// The targets of groups that clusters share that are this cluster's because it wants them: they stay its own when it no longer does.
+pub(crate) fn claimed<'o>(
+    desired: &Desired,
+    observed: &'o Observed,
+) -> Vec<(&'o Arn, BTreeSet<TargetRef>)> {
+    in_shared_groups(desired, observed, |_, targets, there| {
+        let registered =
+            |target: &&TargetRef| there.registered_targets().any(|seen| is(target, seen));
+        targets
+            .iter()
+            .filter(registered)
+            .map(|target| TargetRef::registered(&target.id, target.port))
+            .filter(|target| !there.ours.contains(target))
+            .collect()
+    })
+}
+
+/// The instances in groups that clusters share that are not wanted, and not known to be this cluster's.
+pub(crate) fn strangers<'o>(
+    desired: &Desired,
+    observed: &'o Observed,
+) -> Vec<(&'o Arn, BTreeSet<TargetRef>)> {
+    in_shared_groups(desired, observed, |wanted, targets, there| {
+        let unwanted = unwanted(targets, there).filter(|target| !there.ours.contains(target));
+        match wanted.target_type {
+            TargetType::Instance => unwanted.collect(),
+            TargetType::Ip => BTreeSet::new(),
+        }
+    })
+}
+
+/// What `choose` takes of the targets of each group that clusters share, given what is wanted there.
+fn in_shared_groups<'o>(
+    desired: &Desired,
+    observed: &'o Observed,
+    choose: impl Fn(
+        &WantedTargetGroup,
+        &BTreeSet<TargetRef>,
+        &TargetGroupObserved,
+    ) -> BTreeSet<TargetRef>,
+) -> Vec<(&'o Arn, BTreeSet<TargetRef>)> {
+    let shared = desired.target_groups.iter().filter(|(_, it)| it.shared);
+    let chosen = shared.filter_map(|(name, wanted)| {
+        let there = observed.target_group(name)?;
+        let chosen = choose(wanted, wanted.targets.as_ref()?, there);
+        (!chosen.is_empty()).then_some((&there.seen.arn, chosen))
+    });
+    chosen.collect()
+}
+
+/// What is registered and not among `targets`.
+fn unwanted(
+    targets: &BTreeSet<TargetRef>,
+    there: &TargetGroupObserved,
+) -> impl Iterator<Item = TargetRef> {
+    there
         .registered_targets()
         .filter(|seen| !targets.iter().any(|target| is(target, seen)))
-        .map(|seen| TargetRef {
-            id: seen.id.clone(),
-            port: seen.port,
-            zone: None,
-        })
-        .filter(ours)
-        .collect();
-    (missing, surplus)
+        .map(|seen| TargetRef::registered(&seen.id, seen.port))
+}
+
+fn is(target: &TargetRef, seen: &TargetSeen) -> bool {
+    target.id == seen.id && target.port == seen.port
 }
 
 fn register(name: &str, wanted: &WantedTargetGroup, targets: BTreeSet<TargetRef>) -> Step {

@@ -2,12 +2,14 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use aws_sdk_ec2::types::Tag;
 use aws_sdk_elasticloadbalancingv2::types::TargetDescription;
-use roadstead_core::{PortNumber, Targets, TrafficPolicy};
+use futures::future::join;
+use roadstead_core::{LoadBalancer, PortNumber, Target, Targets, TrafficPolicy};
 
 use crate::{
     annotated, service, shows,
-    support::{World, shown::shown, waiting::settle},
+    support::{CLUSTER, World, shown::shown, waiting::settle},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,17 +79,9 @@ async fn targets_of_another_cluster_stay_where_that_is_asked_for() {
         want.targets = Targets::Exactly(nodes[..2].to_vec().into());
         let provider = world.provider(&want.id.cluster);
         settle(&provider, &want).await;
-        let balancer = world.balancers_of(&want.id).await.remove(0);
-        let groups = world.elb.describe_target_groups();
-        let groups = groups.load_balancer_arn(balancer.load_balancer_arn().unwrap());
-        let groups = groups.send().await.unwrap();
-        let group = groups.target_groups()[0].target_group_arn().unwrap();
-        let theirs = TargetDescription::builder()
-            .id(world.land.instances[5].id.as_str())
-            .port(30_080)
-            .build();
-        let register = world.elb.register_targets().target_group_arn(group);
-        register.targets(theirs).send().await.unwrap();
+        let group = &group_of(&world, &want).await;
+        world.give(5, &["theirs"]).await;
+        register(&world, group, &world.land.instances[5].id).await;
 
         want.targets = Targets::Exactly(nodes[..1].to_vec().into());
         settle(&provider, &want).await;
@@ -95,6 +89,150 @@ async fn targets_of_another_cluster_stay_where_that_is_asked_for() {
         settle(&another, &want).await;
         let registered = world.registered(group).await;
         assert_eq!(registered.matches(":30080").count(), left, "{registered}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_left_while_no_controller_ran_goes_and_another_clusters_stays() {
+    let world = World::new().await;
+    // Of another cluster, of both, of nobody.
+    world.give(3, &["theirs"]).await;
+    world.give(4, &["theirs", CLUSTER]).await;
+    world.give(5, &[]).await;
+    let (one, other) = (shared(&world, "one", 0..2), shared(&world, "other", 0..3));
+    let before = world.provider(&one.id.cluster);
+    join(settle(&before, &one), settle(&before, &other)).await;
+    let groups = [group_of(&world, &one).await, group_of(&world, &other).await];
+    for theirs in &world.land.instances[3..] {
+        for group in &groups {
+            register(&world, group, &theirs.id).await;
+        }
+    }
+    drop(before);
+
+    let (one, other) = (shared(&world, "one", 0..1), shared(&world, "other", 0..1));
+    let another = world.provider(&one.id.cluster);
+    let mark = world.proxy.mark();
+    join(settle(&another, &one), settle(&another, &other)).await;
+    for group in &groups {
+        assert_eq!(
+            world.registered(group).await,
+            instances(&world, &[0, 3, 4, 5])
+        );
+    }
+    let calls = world.proxy.since(mark);
+    assert_eq!(
+        calls.count("DescribeInstances"),
+        2,
+        "the nodes' own groups, and whose the other targets are: {:?}",
+        calls.counts()
+    );
+    let mark = world.proxy.mark();
+    join(settle(&another, &one), settle(&another, &other)).await;
+    assert_eq!(world.proxy.since(mark).count("DescribeInstances"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_clusters_name_only_what_this_process_saw_wanted_goes() {
+    let mut world = World::new().await;
+    for name in [None, Some("another's".to_owned())] {
+        world.settings.cluster_name = name;
+        let service = format!("known-{}", world.settings.cluster_name.is_some());
+        let want = shared(&world, &service, 0..3);
+        settle(&world.provider(&want.id.cluster), &want).await;
+        let group = &group_of(&world, &want).await;
+        let another = world.provider(&want.id.cluster);
+        settle(&another, &shared(&world, &service, 0..2)).await;
+        assert_eq!(world.registered(group).await, instances(&world, &[0, 1, 2]));
+        settle(&another, &shared(&world, &service, 0..1)).await;
+        assert_eq!(world.registered(group).await, instances(&world, &[0, 2]));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_in_a_shared_group_goes_if_it_was_seen_wanted_and_else_stays() {
+    let world = World::new().await;
+    let pods = |pods: &[usize]| {
+        let mut want = annotated(
+            shared(&world, "pods", 0..1),
+            &[
+                ("multi-cluster-target-group", "true"),
+                ("nlb-target-type", "ip"),
+            ],
+        );
+        let pod = |n: &usize| Target {
+            port: PortNumber::new(8080),
+            port_name: Some("http".into()),
+            // The last one is outside the VPC: it is registered for every zone.
+            addresses: match n {
+                9 => vec!["192.168.7.9".parse().unwrap()],
+                n => vec![world.land.instances[*n].address()],
+            },
+            ..world.targets().remove(0)
+        };
+        want.targets = Targets::Exactly(pods.iter().map(pod).collect());
+        want
+    };
+    let want = pods(&[0, 1, 2, 9]);
+    settle(&world.provider(&want.id.cluster), &want).await;
+    let group = &group_of(&world, &want).await;
+    let another = world.provider(&want.id.cluster);
+    settle(&another, &pods(&[0, 1, 9])).await;
+    let left = world.registered(group).await;
+    assert_eq!(left.matches(":8080").count(), 4, "{left}");
+    settle(&another, &pods(&[0])).await;
+    let left = world.registered(group).await;
+    assert_eq!(left.matches(":8080").count(), 2, "{left}");
+}
+
+/// A Service whose target group clusters share, with these of the nodes.
+fn shared(world: &World, name: &str, nodes: std::ops::Range<usize>) -> LoadBalancer {
+    let mut want = annotated(
+        service(world, name),
+        &[("multi-cluster-target-group", "true")],
+    );
+    want.ports.truncate(1);
+    want.targets = Targets::Exactly(world.targets()[nodes].to_vec().into());
+    want
+}
+
+async fn group_of(world: &World, want: &LoadBalancer) -> String {
+    let balancer = world.balancers_of(&want.id).await.remove(0);
+    let groups = world.elb.describe_target_groups();
+    let groups = groups.load_balancer_arn(balancer.load_balancer_arn().unwrap());
+    let groups = groups.send().await.unwrap();
+    let group = groups.target_groups()[0].target_group_arn();
+    group.unwrap().to_owned()
+}
+
+async fn register(world: &World, group: &str, instance: &str) {
+    let target = TargetDescription::builder().id(instance).port(30_080);
+    let register = world.elb.register_targets().target_group_arn(group);
+    register.targets(target.build()).send().await.unwrap();
+}
+
+/// These instances, as [`World::registered`] tells of them.
+fn instances(world: &World, which: &[usize]) -> String {
+    let ids = which.iter().map(|n| &world.land.instances[*n].id);
+    let mut told: Vec<String> = ids.map(|id| format!("{id}:30080")).collect();
+    told.sort();
+    format!("{told:?}")
+}
+
+impl World {
+    /// Makes an instance a node of these clusters, by its tags.
+    async fn give(&self, instance: usize, clusters: &[&str]) {
+        let id = &self.land.instances[instance].id;
+        let tag = |name: &&str| {
+            let key = format!("kubernetes.io/cluster/{name}");
+            Tag::builder().key(key).value("owned").build()
+        };
+        let untag = self.ec2.delete_tags().resources(id).tags(tag(&CLUSTER));
+        untag.send().await.unwrap();
+        for name in clusters {
+            let give = self.ec2.create_tags().resources(id).tags(tag(name));
+            give.send().await.unwrap();
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
         InstanceSeen, InterfaceSeen, PublicSubnets, Rule, RuleProtocol, RuleSource,
         SecurityGroupSeen, SubnetSeen, VpcSeen, ZoneType,
     },
+    tags::clusters,
 };
 
 pub(super) fn vpc(action: Action, seen: sdk::Vpc) -> Result<VpcSeen> {
@@ -133,6 +134,7 @@ pub(super) fn instance(action: Action, seen: sdk::Instance) -> Result<InstanceSe
                     .collect(),
             })
             .collect(),
+        clusters: clusters(&tags(seen.tags)),
     })
 }
 

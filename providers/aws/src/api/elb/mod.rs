@@ -97,3 +97,16 @@ pub(crate) struct TargetRef {
     /// `all` for an address outside the VPC; else `None`.
     pub(crate) zone: Option<String>,
 }
+
+// === impl TargetRef ===
+
+impl TargetRef {
+    /// The one that is registered as `id` at `port`: by these two it is known, whatever its zone.
+    pub(crate) fn registered(id: &str, port: u16) -> Self {
+        Self {
+            id: id.to_owned(),
+            port,
+            zone: None,
+        }
+    }
+}

@@ -18,6 +18,7 @@ use crate::{
     ids::{SubnetId, VpcId},
     params::{ByIdOrName, keys},
     seen::{PublicSubnets, SubnetSeen, ZoneType},
+    tags::KUBERNETES_CLUSTER,
     types::Scheme,
 };
 
@@ -38,9 +39,6 @@ pub(crate) struct SubnetWish<'a> {
     /// The name in the tags `kubernetes.io/cluster/<name>`; `None`: these tags are not looked at.
     pub(crate) cluster_name: Option<&'a str>,
 }
-
-/// What the tags begin with that say which clusters a subnet or security group is for.
-pub(super) const CLUSTER_TAG: &str = "kubernetes.io/cluster/";
 
 /// A message longer than this may be cut short on its way to the user: what to do then comes before the list.
 const LONG: usize = 800;
@@ -145,8 +143,11 @@ fn preference<'a>(wish: &SubnetWish<'_>, subnet: &'a SubnetSeen) -> (bool, &'a S
 }
 
 fn is_own(wish: &SubnetWish<'_>, subnet: &SubnetSeen) -> bool {
-    wish.cluster_name
-        .is_some_and(|name| subnet.tags.contains_key(&format!("{CLUSTER_TAG}{name}")))
+    wish.cluster_name.is_some_and(|name| {
+        subnet
+            .tags
+            .contains_key(&format!("{KUBERNETES_CLUSTER}{name}"))
+    })
 }
 
 /// Whether the subnet is for load balancers of this scheme: by its tag, or, where none is tagged, by its routes.
@@ -179,7 +180,10 @@ fn unfit(wish: &SubnetWish<'_>, subnet: &SubnetSeen) -> Vec<Reason> {
     } else if subnet.zone_type != ZoneType::AvailabilityZone {
         reasons.push(Reason::Zone(subnet.zone_type.clone()));
     }
-    let foreign = subnet.tags.keys().find(|key| key.starts_with(CLUSTER_TAG));
+    let foreign = subnet
+        .tags
+        .keys()
+        .find(|key| key.starts_with(KUBERNETES_CLUSTER));
     if let (Some(_), Some(tag)) = (wish.cluster_name, foreign)
         && !is_own(wish, subnet)
     {

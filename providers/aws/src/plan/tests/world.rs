@@ -8,6 +8,7 @@ use self::things::{
     balancer, frontend, group_at, group_named, listener_at, load_balancer, tags_of, wanted, zones,
 };
 use crate::{
+    api::TargetRef,
     desired::{Desired, GroupRef},
     ids::{Arn, GroupId},
     observed::{ListenerObserved, Observed, TargetGroupObserved},
@@ -95,7 +96,7 @@ fn take(step: &Step, desired: &Desired, situation: &Situation<'_>, observed: &mu
                 tags,
                 attributes: Some(attributes::new_target_group(group)),
                 targets: Some(Vec::new()),
-                registered: BTreeSet::new(),
+                ours: BTreeSet::new(),
                 refused: BTreeSet::new(),
             });
         }
@@ -125,7 +126,10 @@ fn take(step: &Step, desired: &Desired, situation: &Situation<'_>, observed: &mu
                     description: None,
                 });
             }
-            group.registered.extend(targets.clone());
+            let registered = targets.iter();
+            group
+                .ours
+                .extend(registered.map(|it| TargetRef::registered(&it.id, it.port)));
         }
         Step::Deregister { arn, targets, .. } => {
             for seen in group_at(observed, arn).targets.iter_mut().flatten() {
