@@ -4,6 +4,7 @@
 //! starts and stops it; what is in it is an [`Account`]'s business.
 
 mod account;
+mod caller;
 mod checks;
 pub mod dump;
 mod landscape;
@@ -23,6 +24,7 @@ use tokio::sync::OnceCell;
 
 pub use self::{
     account::{Account, Health, Targets},
+    caller::Caller,
     checks::Check,
     dump::Dump,
     landscape::{Instance, Landscape, LandscapeBuilder, Subnet},

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
-use super::{Dump, LandscapeBuilder, REGION, Settings};
+use super::{Caller, Dump, LandscapeBuilder, REGION, Settings};
 use crate::http;
 
 /// An account in a LocalStack.
@@ -170,28 +170,32 @@ impl Account {
         action: &str,
         parameters: &[(&str, &str)],
     ) -> Result<String> {
-        let version = if service == "ec2" {
-            "2016-11-15"
-        } else {
-            "2015-12-01"
-        };
-        let named = [("Action", action), ("Version", version)];
-        let form: Vec<String> = named
-            .iter()
-            .chain(parameters)
-            .map(|(name, value)| format!("{name}={}", escaped(value)))
-            .collect();
-        // Signatures are not verified, but the scope says whose request it is, and for which service.
+        let form = form(service, action, parameters);
+        match http::post_form(self.address, "/", &self.signed(service), &form).await? {
+            (200, answer) => Ok(answer),
+            (status, answer) => bail!("{action} was answered with {status}: {answer}"),
+        }
+    }
+
+    /// As [`call`](Self::call), many times, on connections that are kept.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        Caller::new(self.clone())
+    }
+
+    /// Where calls go.
+    pub(super) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The header of a request for `service`. Signatures are not verified, but the scope says whose request it is, and for which
+    /// service.
+    pub(super) fn signed(&self, service: &str) -> String {
         let scope = format!(
             "{:012}/20250101/{REGION}/{service}/aws4_request",
             self.number
         );
-        let signed =
-            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
-        match http::post_form(self.address, "/", &signed, &form.join("&")).await? {
-            (200, answer) => Ok(answer),
-            (status, answer) => bail!("{action} was answered with {status}: {answer}"),
-        }
+        format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
     }
 
     fn path(&self, what: &str) -> String {
@@ -235,6 +239,22 @@ fn read<T: DeserializeOwned>(path: &str, answer: (u16, String)) -> Result<T> {
         }
         (status, body) => bail!("LocalStack answered {path} with {status}: {body}"),
     }
+}
+
+/// The body of a request of the query API.
+pub(super) fn form(service: &str, action: &str, parameters: &[(&str, &str)]) -> String {
+    let version = if service == "ec2" {
+        "2016-11-15"
+    } else {
+        "2015-12-01"
+    };
+    let named = [("Action", action), ("Version", version)];
+    let form: Vec<String> = named
+        .iter()
+        .chain(parameters)
+        .map(|(name, value)| format!("{name}={}", escaped(value)))
+        .collect();
+    form.join("&")
 }
 
 /// Percent-encoding of everything but RFC 3986's unreserved characters.

@@ -1,15 +1,14 @@
-//! How fast can it be at all? The least that a Network Load Balancer takes, called directly and through the same proxy: a target
-//! group, a load balancer, a listener, its targets.
+//! How fast could it be without security groups? The least that a Network Load Balancer takes, called directly and through the same
+//! proxy: a target group, a load balancer, a listener, its targets.
 
 use anyhow::{Context as _, Result};
 use futures::future::try_join_all;
-use roadstead_testbed::localstack::Account;
+use roadstead_testbed::localstack::Caller;
 
 use crate::stage::{NODES, Stage};
 
-/// Makes the load balancer `name` as Roadstead would, one call after another.
-pub(crate) async fn make(stage: &Stage<'_>, name: &str) -> Result<()> {
-    let account = stage.account.through(stage.proxy.address());
+/// Makes the load balancer `name`, one call after another.
+pub(crate) async fn make(stage: &Stage<'_>, caller: &Caller, name: &str) -> Result<()> {
     let port = "30080";
     let parameters = [
         ("Name", name),
@@ -18,7 +17,7 @@ pub(crate) async fn make(stage: &Stage<'_>, name: &str) -> Result<()> {
         ("VpcId", &stage.land.vpc_id),
         ("TargetType", "instance"),
     ];
-    let made = call(&account, "CreateTargetGroup", &parameters).await?;
+    let made = call(caller, "CreateTargetGroup", &parameters).await?;
     let target_group = between(&made, "TargetGroupArn")?;
 
     let subnets = stage.land.subnet_ids(false);
@@ -26,11 +25,11 @@ pub(crate) async fn make(stage: &Stage<'_>, name: &str) -> Result<()> {
     let keys: Vec<String> = (0..subnets.len()).map(|n| numbered("Subnets", n)).collect();
     let mut parameters = vec![("Name", name), ("Type", "network"), ("Scheme", "internal")];
     parameters.extend(keys.iter().map(String::as_str).zip(subnets));
-    let made = call(&account, "CreateLoadBalancer", &parameters).await?;
+    let made = call(caller, "CreateLoadBalancer", &parameters).await?;
     let load_balancer = between(&made, "LoadBalancerArn")?;
 
     call(
-        &account,
+        caller,
         "CreateListener",
         &[
             ("LoadBalancerArn", &load_balancer),
@@ -48,19 +47,20 @@ pub(crate) async fn make(stage: &Stage<'_>, name: &str) -> Result<()> {
         .collect();
     let mut parameters = vec![("TargetGroupArn", target_group.as_str())];
     parameters.extend(keys.iter().map(|(key, id)| (key.as_str(), *id)));
-    call(&account, "RegisterTargets", &parameters).await?;
+    call(caller, "RegisterTargets", &parameters).await?;
     Ok(())
 }
 
 /// [`make`] of all of them at once.
 pub(crate) async fn make_all(stage: &Stage<'_>, names: &[String]) -> Result<()> {
-    try_join_all(names.iter().map(|name| make(stage, name)))
+    let caller = stage.caller();
+    try_join_all(names.iter().map(|name| make(stage, &caller, name)))
         .await
         .map(drop)
 }
 
-async fn call(account: &Account, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
-    account
+async fn call(caller: &Caller, action: &str, parameters: &[(&str, &str)]) -> Result<String> {
+    caller
         .call("elasticloadbalancing", action, parameters)
         .await
 }

@@ -11,6 +11,7 @@ mod fifty;
 mod latency;
 mod life;
 mod many;
+mod replay;
 mod restart;
 mod seen;
 mod stage;

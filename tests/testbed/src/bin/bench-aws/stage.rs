@@ -16,7 +16,7 @@ use kube::{
 use roadstead_testbed::{
     ControlPlane, FaultProxy, LocalStack, Roadstead, add_node,
     fault_proxy::{self, Calls, Mark},
-    localstack::{Account, Landscape, Settings},
+    localstack::{Account, Caller, Landscape, Settings},
     node, poll_until, service,
 };
 
@@ -148,6 +148,11 @@ impl Bench {
 impl Stage<'_> {
     pub(crate) fn services(&self) -> Api<Service> {
         Api::namespaced(self.client.clone(), "default")
+    }
+
+    /// Makes calls through the proxy, as a script would.
+    pub(crate) fn caller(&self) -> Caller {
+        self.account.through(self.proxy.address()).caller()
     }
 
     /// Adds the node of the n-th instance.

@@ -32,6 +32,8 @@ pub(crate) struct Row {
 pub(crate) enum Goal {
     AtMost(f64),
     AtLeast(f64),
+    /// It is shown for what it says of another.
+    None,
 }
 
 /// A number as a person would write it.
@@ -58,6 +60,11 @@ impl Row {
         goal: f64,
     ) -> Self {
         Self::new(what.into(), ours, unit, Goal::AtLeast(goal))
+    }
+
+    /// A figure that is to be known.
+    pub(crate) fn without_goal(what: impl Into<String>, ours: f64, unit: &'static str) -> Self {
+        Self::new(what.into(), ours, unit, Goal::None)
     }
 
     fn new(what: String, ours: f64, unit: &'static str, goal: Goal) -> Self {
@@ -87,6 +94,7 @@ impl Row {
         match self.goal {
             Goal::AtMost(goal) => self.ours <= goal,
             Goal::AtLeast(goal) => self.ours >= goal,
+            Goal::None => true,
         }
     }
 }
@@ -105,14 +113,15 @@ impl Table {
     /// Shows a row.
     pub(crate) fn add(&mut self, row: Row) {
         let holds = row.holds();
-        let (sign, goal) = match row.goal {
-            Goal::AtMost(goal) => ("≤", goal),
-            Goal::AtLeast(goal) => ("≥", goal),
+        let (shown, goal) = match row.goal {
+            Goal::AtMost(goal) => (format!("≤ {}", Short(goal, row.unit)), format!("≤ {goal}")),
+            Goal::AtLeast(goal) => (format!("≥ {}", Short(goal, row.unit)), format!("≥ {goal}")),
+            Goal::None => (String::new(), String::new()),
         };
         line(
             &row.what,
             &Short(row.ours, row.unit).to_string(),
-            &format!("{sign} {}", Short(goal, row.unit)),
+            &shown,
             row.peers,
             if holds { "" } else { "MISSED" },
         );
@@ -128,7 +137,7 @@ impl Table {
             note,
         } = row;
         let value = json!({
-            "ours": ours, "unit": unit, "goal": format!("{sign} {goal}"), "holds": holds,
+            "ours": ours, "unit": unit, "goal": goal, "holds": holds,
             "aws-load-balancer-controller": lbc, "cloud-provider-aws": ccm, "note": note,
         });
         self.figures.add(what, value, !holds);
