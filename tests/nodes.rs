@@ -126,9 +126,12 @@ async fn targets_follow_the_nodes_that_come_go_and_are_taken_out() {
         taint(&place, "c", None).await;
         points_at(&place, &web, &["b", "c"]).await;
     }
-    let now = place.get("web").await;
+    let now = place
+        .until("web", "both nodes to be told", |service| {
+            condition(service, HEALTHY).is_some_and(|it| it.message == "2/2 healthy")
+        })
+        .await;
     assert_eq!(addresses(&now), addresses(&web));
-    assert_eq!(condition(&now, HEALTHY).unwrap().message, "2/2 healthy");
     let event = place
         .told("web", "UpdatedLoadBalancer", "1 registered, 0 deregistered")
         .await;
