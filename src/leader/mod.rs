@@ -171,7 +171,7 @@ impl Leadership {
 mod tests {
     use super::*;
 
-    fn config() -> LeaseConfig {
+    pub(super) fn config() -> LeaseConfig {
         LeaseConfig {
             namespace: "default".to_owned(),
             name: "roadstead".to_owned(),

@@ -74,18 +74,7 @@ pub(super) fn holder(lease: &Lease) -> Option<&String> {
 mod tests {
     use k8s_openapi::api::coordination::v1::LeaseSpec;
 
-    use super::*;
-
-    fn config() -> LeaseConfig {
-        LeaseConfig {
-            namespace: "default".to_owned(),
-            name: "roadstead".to_owned(),
-            identity: "me".to_owned(),
-            duration: Duration::from_secs(15),
-            renew_deadline: Duration::from_secs(10),
-            retry_period: Duration::from_secs(2),
-        }
-    }
+    use super::{super::tests::config, *};
 
     fn lease(holder: &str, version: &str) -> Lease {
         let mut lease = Lease::default();
