@@ -32,9 +32,10 @@ pub(super) struct Said {
 // === impl Twins ===
 
 impl Twins {
-    /// `one` received a frame of the `other`.
+    /// `one` received a frame of the `other`. With one Ethernet address between them, as two VLANs of a card have, it may as well
+    /// be a frame of its own that came back.
     pub(super) fn met(&mut self, one: &Interface, other: &Interface, now: Instant) {
-        if one.index != other.index && !(has_v6(one) && has_v6(other)) {
+        if one.mac != other.mac && !(has_v6(one) && has_v6(other)) {
             self.until
                 .insert(pair(one.index, other.index), now + BELIEVED_FOR);
         }

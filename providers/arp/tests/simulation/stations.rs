@@ -10,7 +10,7 @@ use std::{
 use roadstead_arp::{
     Interface, InterfaceIndex, Mac,
     engine::{ClaimCause, Engine, Event, Selection, Settings, Transmit, Wanted},
-    wire::hello::Keys,
+    wire::{arp, hello::Keys},
 };
 
 use crate::{
@@ -240,6 +240,27 @@ fn two_interfaces_that_are_on_one_segment_no_longer_both_announce() {
     // Both are there, and neither hears the other any more.
     switch.divided = true;
     switch.run_for(Duration::from_mins(3));
+    assert_eq!(switch.answering(address(0)).len(), 2);
+}
+
+#[test]
+fn two_vlans_of_one_card_are_not_taken_for_one_segment() {
+    let [eth0, mut eth1] = eth0_and_eth1(false);
+    eth1.mac = eth0.mac;
+    let mut switch = Switch::new(&[&[eth0.clone(), eth1.clone()]]);
+    switch.divided = true;
+    switch.run_for(Duration::from_secs(2));
+    switch.want(&wanted(0));
+    switch.run_for(Duration::from_secs(2));
+    // A switch, or a stranger, sends back what was sent.
+    let IpAddr::V4(v4) = address(0) else {
+        panic!("the even ones are of IPv4");
+    };
+    for interface in [eth0.index, eth1.index] {
+        let frame = arp::probe(eth0.mac, v4);
+        let _ = switch.engines[0].handle_frame(switch.now, interface, &frame);
+    }
+    switch.run_for(Duration::from_secs(2));
     assert_eq!(switch.answering(address(0)).len(), 2);
 }
 
