@@ -176,6 +176,7 @@ impl Segment {
         }
     }
 
+    /// Receives it no more, or not at once.
     pub(super) fn disregard(&mut self, address: IpAddr, shared: &mut Shared) {
         let interface = self.interface.index;
         let v6 = match address {

@@ -106,8 +106,6 @@ impl Engine {
         for interface in interfaces {
             self.add_interface(interface, now);
         }
-        self.twins
-            .forget(now, |index| self.segments.contains_key(&index));
     }
 
     fn remove_interface(&mut self, index: InterfaceIndex, now: Instant) {

@@ -6,6 +6,8 @@
 //! them. What is due by the clock comes after the hellos that are already here: a thread that was late must not take
 //! for dead a peer whose hello waits in its own socket. Then news about links, then what other threads ask.
 
+mod arrivals;
+
 use std::{
     io,
     sync::mpsc::{Receiver, TryRecvError},
@@ -17,9 +19,7 @@ use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use super::{
     LinkSelection, StartError,
     counters::NetStats,
-    frames::FrameKind,
     groups::Groups,
-    hellos::Family,
     netlink::{LinkWatch, News},
     outbox::Outbox,
     ports::{Ports, Token},
@@ -32,17 +32,8 @@ use crate::{
     net::command::Command,
 };
 
-/// How many frames of one socket are taken before others get their turn.
-const FRAMES: usize = 64;
-
-/// How many frames that nobody waits for are taken at the most before the clock is obeyed: more than the kernel keeps.
-const OTHERS: usize = 4096;
-
 /// How many hellos of one socket are taken before the frames are looked at again: each costs an HMAC.
 const HELLOS: usize = 16;
-
-/// How many hellos of one socket are taken at the most before the clock is obeyed.
-const HELLOS_WAITING: usize = 1024;
 
 /// How many requests of other threads are taken before others get their turn.
 const COMMANDS: usize = 64;
@@ -181,128 +172,6 @@ impl Runner {
         }
         self.tell_drained();
         Ok(next)
-    }
-
-    /// Answers what is asked on one socket, each question before the next is read.
-    fn frames(&mut self, index: InterfaceIndex, kind: FrameKind) {
-        for _ in 0..FRAMES {
-            let Some(port) = self.ports.get(index) else {
-                return;
-            };
-            let received = port.frames(kind).receive(self.buffer.as_mut_slice());
-            if !self.take_in(index, kind, &received) {
-                return;
-            }
-        }
-    }
-
-    /// Takes in a frame that was received; `false` if none was.
-    fn take_in(
-        &mut self,
-        index: InterfaceIndex,
-        kind: FrameKind,
-        received: &io::Result<Option<usize>>,
-    ) -> bool {
-        match received {
-            Ok(Some(length)) => {
-                let frame = self.buffer.get(..*length).unwrap_or_default();
-                // What is ignored, the engine counts.
-                let _ = self.engine.handle_frame(Instant::now(), index, frame);
-                match kind {
-                    FrameKind::Arp => self.stats.arp_received += 1,
-                    FrameKind::Neighbour => self.stats.ndp_received += 1,
-                }
-            }
-            Ok(None) => return false,
-            // An interface that went down says so once. The kernel tells us about that in another way, too.
-            Err(_) => {
-                self.stats.receive_failures += 1;
-                return false;
-            }
-        }
-        self.flush();
-        true
-    }
-
-    /// The frames that nobody waits for, with a look at the others now and then.
-    fn other_frames(&mut self, index: InterfaceIndex) {
-        for number in 1..=OTHERS {
-            let Some(port) = self.ports.get(index) else {
-                return;
-            };
-            let received = port.other_arp().receive(self.buffer.as_mut_slice());
-            if !self.take_in(index, FrameKind::Arp, &received) {
-                return;
-            }
-            if number.is_multiple_of(FRAMES) {
-                self.all_frames();
-            }
-        }
-    }
-
-    fn all_other_frames(&mut self) {
-        for index in self.indices() {
-            self.other_frames(index);
-        }
-    }
-
-    /// Is woken for what is claimed by now. What was asked just before may wait where nobody is woken for it.
-    fn divide(&mut self) -> io::Result<()> {
-        for index in self.ports.divide()? {
-            self.other_frames(index);
-        }
-        Ok(())
-    }
-
-    /// All frames that are here, on every interface.
-    fn all_frames(&mut self) {
-        let indices: Vec<InterfaceIndex> = self.indices();
-        for index in indices {
-            self.frames(index, FrameKind::Arp);
-            self.frames(index, FrameKind::Neighbour);
-        }
-    }
-
-    /// Takes in at most `limit` hellos of one socket; `true` if there may be more.
-    fn hellos(&mut self, index: InterfaceIndex, family: Family, limit: usize) -> bool {
-        for _ in 0..limit {
-            let Some(socket) = self.ports.get(index).and_then(|port| port.hellos(family)) else {
-                return false;
-            };
-            match socket.receive(self.buffer.as_mut_slice()) {
-                Ok(Some(datagram)) => {
-                    let payload = self.buffer.get(..datagram.length).unwrap_or_default();
-                    let _ = self.engine.handle_hello(
-                        Instant::now(),
-                        index,
-                        datagram.hop_limit,
-                        payload,
-                    );
-                    self.stats.hellos_received += 1;
-                }
-                Ok(None) => return false,
-                Err(_) => {
-                    self.stats.receive_failures += 1;
-                    return false;
-                }
-            }
-            self.flush();
-        }
-        true
-    }
-
-    /// Takes in all hellos that are here, with a look at the frames now and then.
-    fn all_hellos(&mut self) {
-        for index in self.indices() {
-            for family in Family::ALL {
-                for _ in 0..HELLOS_WAITING / HELLOS {
-                    if !self.hellos(index, family, HELLOS) {
-                        break;
-                    }
-                    self.all_frames();
-                }
-            }
-        }
     }
 
     /// Does what is due.
