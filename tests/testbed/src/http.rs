@@ -14,7 +14,7 @@ use tokio::{
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// What is asked for with a body may be much: a thousand instances take some seconds to come up.
-const DONE_WITHIN: Duration = Duration::from_mins(1);
+pub(crate) const DONE_WITHIN: Duration = Duration::from_mins(1);
 
 /// Status and body of `GET path`.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> Result<(u16, String)> {
@@ -27,24 +27,11 @@ pub(crate) async fn post_json(
     path: &str,
     body: &str,
 ) -> Result<(u16, String)> {
-    let content = content("application/json", body);
-    ask(address, "POST", path, &content, body, DONE_WITHIN).await
-}
-
-/// Status and body of `POST path` with a form, by whoever `authorization` says.
-pub(crate) async fn post_form(
-    address: SocketAddr,
-    path: &str,
-    authorization: &str,
-    body: &str,
-) -> Result<(u16, String)> {
-    let content = content("application/x-www-form-urlencoded; charset=utf-8", body);
-    let head = format!("Authorization: {authorization}\r\n{content}");
+    let head = format!(
+        "Content-Type: application/json\r\nContent-Length: {}\r\n",
+        body.len()
+    );
     ask(address, "POST", path, &head, body, DONE_WITHIN).await
-}
-
-fn content(kind: &str, body: &str) -> String {
-    format!("Content-Type: {kind}\r\nContent-Length: {}\r\n", body.len())
 }
 
 async fn ask(

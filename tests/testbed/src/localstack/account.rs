@@ -2,7 +2,7 @@
 //!
 //! Requests to the routes below `/_roadstead` of our LocalStack, one each. Nothing is remembered here.
 
-use std::{fmt::Write as _, net::SocketAddr};
+use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Serialize, de::DeserializeOwned};
@@ -170,11 +170,7 @@ impl Account {
         action: &str,
         parameters: &[(&str, &str)],
     ) -> Result<String> {
-        let form = form(service, action, parameters);
-        match http::post_form(self.address, "/", &self.signed(service), &form).await? {
-            (200, answer) => Ok(answer),
-            (status, answer) => bail!("{action} was answered with {status}: {answer}"),
-        }
+        self.caller().call(service, action, parameters).await
     }
 
     /// As [`call`](Self::call), many times, on connections that are kept.
@@ -239,32 +235,4 @@ fn read<T: DeserializeOwned>(path: &str, answer: (u16, String)) -> Result<T> {
         }
         (status, body) => bail!("LocalStack answered {path} with {status}: {body}"),
     }
-}
-
-/// The body of a request of the query API.
-pub(super) fn form(service: &str, action: &str, parameters: &[(&str, &str)]) -> String {
-    let version = if service == "ec2" {
-        "2016-11-15"
-    } else {
-        "2015-12-01"
-    };
-    let named = [("Action", action), ("Version", version)];
-    let form: Vec<String> = named
-        .iter()
-        .chain(parameters)
-        .map(|(name, value)| format!("{name}={}", escaped(value)))
-        .collect();
-    form.join("&")
-}
-
-/// Percent-encoding of everything but RFC 3986's unreserved characters.
-fn escaped(value: &str) -> String {
-    value.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
 }
