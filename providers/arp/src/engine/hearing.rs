@@ -122,6 +122,10 @@ impl Segment {
         peer.joined |= peer.hears_us;
         let apart = shared.wall(now).abs_diff(hello.sent_at);
         peer.fresh |= peer.joined || Duration::from_millis(apart) <= CLOCKS_WITHIN;
+        let moved = peer.fresh && hello.subnets.is_some() && peer.subnets != hello.subnets;
+        if moved {
+            peer.subnets.clone_from(&hello.subnets);
+        }
         let after = (peer.hears_us, peer.standing, peer.fresh);
         let back = !before.0 && peer.hears_us && peer.standing != Standing::Listening;
         let listens = peer.standing == Standing::Listening && before.1 != Standing::Listening;
@@ -147,7 +151,7 @@ impl Segment {
         if after.2 {
             self.take_statements(id, hello, now, shared);
         }
-        if before != after {
+        if before != after || moved {
             self.review(now, shared);
         }
         if self.listening.is_some() {

@@ -16,7 +16,7 @@ use super::{
 /// How long each station that comes before has to claim an address, before the next one does.
 pub const TURN: Duration = Duration::from_secs(1);
 
-/// How long those have who were silent when it was their turn before: maybe they cannot have it, which no hello tells;
+/// How long those have who were silent when it was their turn before: maybe they cannot have it, for a reason that no hello tells;
 /// or they had not learnt of it then, and now claim it in the same moment.
 pub const TURN_OF_THE_SILENT: Duration = Duration::from_millis(50);
 
@@ -179,6 +179,6 @@ fn may_have(peer: &Peer, vip: &Vip, now: Instant) -> bool {
         ..
     } = &vip.wanted;
     candidates.include(&peer.station.node)
-        && interfaces.may_admit(&peer.station.interface)
+        && interfaces.may_admit(&peer.station.interface, peer.subnets.as_deref(), *address)
         && !peer.released_lately(*address, now)
 }

@@ -49,6 +49,8 @@ pub(super) struct Peer {
     pub(super) released: BTreeMap<IpAddr, Instant>,
     /// On which of this station's subnets it was silent when it was its turn, and has claimed nothing since.
     pub(super) silent_on: BTreeSet<IpNet>,
+    /// On which subnets its interface is; `None` while it has not said.
+    pub(super) subnets: Option<Vec<IpNet>>,
     pub(super) told_v4: Told<Ipv4Addr>,
     pub(super) told_v6: Told<Ipv6Addr>,
 }
@@ -179,6 +181,7 @@ impl Peers {
                 holds: BTreeSet::new(),
                 released: BTreeMap::new(),
                 silent_on: BTreeSet::new(),
+                subnets: None,
                 told_v4: Told::default(),
                 told_v6: Told::default(),
             },

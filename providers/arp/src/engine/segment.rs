@@ -90,6 +90,10 @@ impl Segment {
     /// The interface as it is now: the same index and name, the rest may differ.
     pub(super) fn change(&mut self, interface: Interface, now: Instant, shared: &mut Shared) {
         let moved = self.interface.mac != interface.mac;
+        if self.interface.addresses != interface.addresses {
+            // Who is on which subnet is told with all that is held.
+            self.greeting.insist_in_full();
+        }
         self.interface = interface;
         if moved {
             self.greeting.ask(now);

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ipnet::IpNet;
+
 use crate::{Interface, wire::hello::Keys};
 
 /// How often a station says hello unless it is told otherwise.
@@ -91,12 +93,13 @@ impl Candidates {
 // === impl Selection ===
 
 impl Selection {
-    /// Whether another node may announce on its interface `name`, as far as one can tell from here: which subnets it has
-    /// is not said.
+    /// Whether another node may announce `address` on its interface `name`, which is on `subnets`, if it said so.
     #[must_use]
-    pub fn may_admit(&self, name: &str) -> bool {
+    pub fn may_admit(&self, name: &str, subnets: Option<&[IpNet]>, address: IpAddr) -> bool {
         match self {
-            Self::OnSubnet => true,
+            Self::OnSubnet => {
+                subnets.is_none_or(|all| all.iter().any(|subnet| subnet.contains(&address)))
+            }
             Self::Named(names) => names.contains(name),
         }
     }

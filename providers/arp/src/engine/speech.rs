@@ -1,10 +1,12 @@
 //! What does a station say of itself? All of it, in as many packets as it takes.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::{Duration, Instant},
 };
+
+use ipnet::IpNet;
 
 use super::{
     Transmit,
@@ -30,6 +32,7 @@ struct Script {
     held_v6: Chunks<Ipv6Addr, Ipv6Addr>,
     claimed: VecDeque<IpAddr>,
     released: VecDeque<IpAddr>,
+    subnets: Option<Vec<IpNet>>,
 }
 
 // === impl Segment ===
@@ -62,6 +65,7 @@ impl Segment {
             released: std::mem::take(&mut self.greeting.released)
                 .into_iter()
                 .collect(),
+            subnets: if full { self.subnets() } else { None },
         };
         self.say(script, now, shared);
     }
@@ -102,6 +106,13 @@ impl Segment {
         Chunks::of(self.claimed.iter().filter_map(v6).collect())
     }
 
+    /// On which subnets hosts ask for addresses here; `None` if they are too many to be said.
+    fn subnets(&self) -> Option<Vec<IpNet>> {
+        let own = self.interface.addresses.iter().map(IpNet::trunc);
+        let all: BTreeSet<IpNet> = own.collect();
+        (all.len() <= hello::MAX_SUBNETS).then(|| all.into_iter().collect())
+    }
+
     fn say(&mut self, mut script: Script, now: Instant, shared: &mut Shared) {
         loop {
             let hello = self.next_hello(&mut script, now, shared);
@@ -138,6 +149,7 @@ impl Segment {
             held_v6: None,
             claimed: Vec::new(),
             released: Vec::new(),
+            subnets: script.subnets.take(),
         };
         let limit =
             usize::from(self.interface.mtu.saturating_sub(HEADERS)).clamp(SHORTEST, LONGEST);
@@ -162,12 +174,14 @@ impl Script {
             held_v6,
             claimed,
             released,
+            subnets,
         } = self;
         heard.is_said()
             && held_v4.is_said()
             && held_v6.is_said()
             && claimed.is_empty()
             && released.is_empty()
+            && subnets.is_none()
     }
 
     /// As many as fit below `limit`.

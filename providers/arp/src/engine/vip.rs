@@ -49,7 +49,7 @@ pub(super) struct Vip {
     pub(super) last: Option<(Station, Ended)>,
     /// To whom this station yielded, and when.
     pub(super) yielded: Option<(Station, Instant)>,
-    /// Peers that did not take it when it was their turn: it may be that they cannot have it, which no hello says.
+    /// Peers that did not take it when it was their turn: it may be that they cannot have it, for a reason that no hello says.
     pub(super) silent: Vec<PeerId>,
     /// When this station gave it up.
     pub(super) released: Option<Instant>,

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::Mac;
@@ -20,7 +21,7 @@ mod layout;
 
 pub use self::{
     decode::{Peek, Refused, decode, peek},
-    encode::{Unsayable, encode, encoded_len, heard_len, held_v4_len, held_v6_len},
+    encode::{MAX_SUBNETS, Unsayable, encode, encoded_len, heard_len, held_v4_len, held_v6_len},
     key::{BadKeys, Key, Keys},
 };
 
@@ -101,6 +102,8 @@ pub struct Hello {
     pub claimed: Vec<IpAddr>,
     /// What it gives up: the next in line may have it at once.
     pub released: Vec<IpAddr>,
+    /// On which subnets its interface is, all of them; `None` where it does not say so this time. At most [`MAX_SUBNETS`].
+    pub subnets: Option<Vec<IpNet>>,
 }
 
 // === impl Session ===

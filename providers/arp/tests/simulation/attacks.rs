@@ -171,6 +171,7 @@ fn forged(world: &World, from: usize) -> Vec<u8> {
         held_v6: None,
         claimed: (0..6).map(address).collect(),
         released: Vec::new(),
+        subnets: None,
     };
     hello::encode(&hello, &Key::new(&[8; 32]).unwrap()).unwrap()
 }

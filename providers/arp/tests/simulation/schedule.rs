@@ -219,6 +219,7 @@ fn with_many_stations_nobody_handles_more_than_a_thousand_hellos_a_second() {
             held_v6: None,
             claimed: Vec::new(),
             released: Vec::new(),
+            subnets: None,
         };
         let payload = hello::encode(&hello, keys().signing()).unwrap();
         engine.handle_hello(now, ETH0, 255, &payload).unwrap();

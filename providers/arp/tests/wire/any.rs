@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use proptest::{collection::btree_map, collection::btree_set, collection::vec, prelude::*};
 use roadstead_arp::{
     Mac,
     wire::{
         arp,
-        hello::{Exactly, Heard, Hello, Session, Station},
+        hello::{Exactly, Heard, Hello, MAX_SUBNETS, Session, Station},
         ndp,
     },
 };
@@ -144,6 +145,10 @@ fn heard() -> impl Strategy<Value = Option<Exactly<Session, Heard>>> {
     })
 }
 
+fn subnet() -> impl Strategy<Value = IpNet> {
+    (any::<IpAddr>(), 0..=32_u8).prop_map(|(ip, bits)| IpNet::new(ip, bits).unwrap().trunc())
+}
+
 prop_compose! {
     pub(crate) fn hello()(
         node in "[a-z0-9.-]{1,253}",
@@ -157,6 +162,7 @@ prop_compose! {
         held_v6 in held::<Ipv6Addr>(),
         claimed in vec(any::<IpAddr>(), 0..6),
         released in vec(any::<IpAddr>(), 0..6),
+        subnets in proptest::option::of(vec(subnet(), 0..MAX_SUBNETS)),
     ) -> Hello {
         let [incarnation, sequence, sent_at] = numbers;
         Hello {
@@ -174,6 +180,7 @@ prop_compose! {
             held_v6,
             claimed,
             released,
+            subnets,
         }
     }
 }

@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
+
 use super::{
     Exactly, Heard, Hello, Keys, Session, Station,
     layout::{
         LEAVING, LISTENING, MAGIC, MAX_INTERFACE, MAX_NODE, TAG, UNFIT, VERSION, get_addresses,
-        get_exactly, is_name, section,
+        get_exactly, get_subnets, is_name, section,
     },
 };
 use crate::{Mac, wire::reader::Reader};
@@ -83,6 +85,7 @@ pub fn decode(bytes: &[u8], keys: &Keys) -> Result<Hello, Refused> {
         held_v6,
         claimed,
         released,
+        subnets,
     } = Sections::read(reader)?;
     let interval = match head.interval {
         0 => return Err(Refused::Malformed),
@@ -106,6 +109,7 @@ pub fn decode(bytes: &[u8], keys: &Keys) -> Result<Hello, Refused> {
         held_v6,
         claimed,
         released,
+        subnets,
     })
 }
 
@@ -133,6 +137,7 @@ struct Sections {
     held_v6: Option<Exactly<Ipv6Addr, Ipv6Addr>>,
     claimed: Vec<IpAddr>,
     released: Vec<IpAddr>,
+    subnets: Option<Vec<IpNet>>,
 }
 
 // === impl Peek ===
@@ -243,6 +248,7 @@ impl Sections {
             section::HELD_V6 => self.held_v6 = Some(get_exactly(content)?),
             section::CLAIMED => self.claimed = get_addresses(content)?,
             section::RELEASED => self.released = get_addresses(content)?,
+            section::SUBNETS => self.subnets = Some(get_subnets(content)?),
             // From a later program of this version: it says more than we need.
             _ => {}
         }

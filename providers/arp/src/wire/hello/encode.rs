@@ -5,12 +5,15 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
+
+pub use super::layout::MAX_SUBNETS;
 use super::{
     Exactly, Heard, Hello, Key, Session, Station,
     layout::{
         Field, HEADER, LEAVING, LISTENING, MAGIC, MAX_INTERFACE, MAX_NODE, Member, SECTION, TAG,
-        UNFIT, VERSION, addresses_len, exactly_len, is_exact, is_name, put_addresses, put_exactly,
-        section,
+        UNFIT, VERSION, addresses_len, exactly_len, is_exact, is_name, is_subnets, put_addresses,
+        put_exactly, put_subnets, section, subnets_len,
     },
 };
 
@@ -23,7 +26,7 @@ pub enum Unsayable {
     /// Not a whole number of milliseconds between 1 and 65,535.
     #[error("a hello cannot carry the interval")]
     Interval,
-    /// A list out of order, out of its range, or with a member twice.
+    /// A list out of order, out of its range, or with a member twice; more than [`MAX_SUBNETS`], or one that is an address.
     #[error("a hello cannot carry a list that is out of order or out of its range")]
     List,
     /// A list of 64 KiB, which no packet carries.
@@ -52,6 +55,7 @@ pub fn encode(hello: &Hello, key: &Key) -> Result<Vec<u8>, Unsayable> {
         held_v6,
         claimed,
         released,
+        subnets,
     } = hello;
     let flags = (if *leaving { LEAVING } else { 0 })
         | (if *listening { LISTENING } else { 0 })
@@ -76,6 +80,7 @@ pub fn encode(hello: &Hello, key: &Key) -> Result<Vec<u8>, Unsayable> {
     exactly(section::HELD_V6, held_v6.as_ref(), &mut bytes)?;
     addresses(section::CLAIMED, claimed, &mut bytes)?;
     addresses(section::RELEASED, released, &mut bytes)?;
+    say_subnets(subnets.as_deref(), &mut bytes)?;
     bytes.extend(key.sign(&bytes));
     Ok(bytes)
 }
@@ -96,6 +101,7 @@ pub fn encoded_len(hello: &Hello) -> usize {
         + (hello.held_v6.as_ref()).map_or(0, |list| held_v6_len(list.members.len()))
         + claims(&hello.claimed)
         + claims(&hello.released)
+        + (hello.subnets.as_deref()).map_or(0, |subnets| SECTION + subnets_len(subnets))
         + TAG
 }
 
@@ -164,5 +170,17 @@ fn addresses(kind: u8, list: &[IpAddr], bytes: &mut Vec<u8>) -> Result<(), Unsay
     }
     header(kind, addresses_len(list), bytes)?;
     put_addresses(list, bytes);
+    Ok(())
+}
+
+fn say_subnets(subnets: Option<&[IpNet]>, bytes: &mut Vec<u8>) -> Result<(), Unsayable> {
+    let Some(subnets) = subnets else {
+        return Ok(());
+    };
+    if !is_subnets(subnets) {
+        return Err(Unsayable::List);
+    }
+    header(section::SUBNETS, subnets_len(subnets), bytes)?;
+    put_subnets(subnets, bytes);
     Ok(())
 }

@@ -20,6 +20,8 @@ use std::{
     ops::RangeInclusive,
 };
 
+use ipnet::IpNet;
+
 use super::{Exactly, Heard, Session};
 use crate::wire::reader::Reader;
 
@@ -42,6 +44,10 @@ pub(super) const MAX_NODE: usize = 253;
 /// The longest interface name (Linux: `IFNAMSIZ`, less the zero at the end).
 pub(super) const MAX_INTERFACE: usize = 15;
 
+/// How many subnets a station says it is on. One with more says nothing of them: each takes up to 18 bytes, and lists need the
+/// room.
+pub const MAX_SUBNETS: usize = 8;
+
 /// The sections, in the order in which they stand.
 pub(super) mod section {
     pub(in super::super) const HEARD: u8 = 1;
@@ -49,6 +55,7 @@ pub(super) mod section {
     pub(in super::super) const HELD_V6: u8 = 3;
     pub(in super::super) const CLAIMED: u8 = 4;
     pub(in super::super) const RELEASED: u8 = 5;
+    pub(in super::super) const SUBNETS: u8 = 6;
 }
 
 /// A value of fixed length.
@@ -141,6 +148,49 @@ pub(super) fn get_addresses(mut from: Reader<'_>) -> Option<Vec<IpAddr>> {
         });
     }
     Some(addresses)
+}
+
+/// Each says of which family it is and how many of its bits count, then the address.
+pub(super) fn put_subnets(subnets: &[IpNet], into: &mut Vec<u8>) {
+    for subnet in subnets {
+        match *subnet {
+            IpNet::V4(v4) => {
+                into.extend([4, v4.prefix_len()]);
+                v4.addr().put(into);
+            }
+            IpNet::V6(v6) => {
+                into.extend([6, v6.prefix_len()]);
+                v6.addr().put(into);
+            }
+        }
+    }
+}
+
+pub(super) fn subnets_len(subnets: &[IpNet]) -> usize {
+    let len = |subnet: &IpNet| match subnet {
+        IpNet::V4(_) => 2 + Ipv4Addr::LEN,
+        IpNet::V6(_) => 2 + Ipv6Addr::LEN,
+    };
+    subnets.iter().map(len).sum()
+}
+
+pub(super) fn get_subnets(mut from: Reader<'_>) -> Option<Vec<IpNet>> {
+    let mut subnets = Vec::new();
+    while !from.is_empty() {
+        let (family, bits) = (from.u8()?, from.u8()?);
+        let address = match family {
+            4 => IpAddr::V4(Field::get(&mut from)?),
+            6 => IpAddr::V6(Field::get(&mut from)?),
+            _ => return None,
+        };
+        subnets.push(IpNet::new(address, bits).ok()?);
+    }
+    is_subnets(&subnets).then_some(subnets)
+}
+
+/// Whether they are few enough, and no address of a host is among them.
+pub(super) fn is_subnets(subnets: &[IpNet]) -> bool {
+    subnets.len() <= MAX_SUBNETS && subnets.iter().all(|subnet| *subnet == subnet.trunc())
 }
 
 // === impl Field, Member ===

@@ -28,6 +28,7 @@ fn hello() -> Hello {
         held_v6: None,
         claimed: vec![],
         released: vec![],
+        subnets: None,
     }
 }
 
@@ -63,6 +64,10 @@ fn full_hello() -> Hello {
             "2001:db8::c7".parse().unwrap(),
         ],
         released: vec!["192.0.2.201".parse().unwrap()],
+        subnets: Some(vec![
+            "192.0.2.0/24".parse().unwrap(),
+            "2001:db8::/64".parse().unwrap(),
+        ]),
         ..hello()
     }
 }
@@ -93,6 +98,7 @@ fn the_layout_is_the_one_that_is_written_down() {
         leaving: true,
         unfit: true,
         released: vec!["192.0.2.201".parse().unwrap()],
+        subnets: Some(vec!["192.0.2.128/25".parse().unwrap()]),
         ..hello()
     });
     let mut expected = b"RSTD\x01\x05\x00\x64".to_vec();
@@ -102,6 +108,7 @@ fn the_layout_is_the_one_that_is_written_down() {
     expected.extend([0x52, 0x54, 0, 0x12, 0x34, 0x56, 6, 4]);
     expected.extend(b"node-1eth0");
     expected.extend([5, 0, 5, 4, 192, 0, 2, 201]);
+    expected.extend([6, 0, 6, 4, 25, 192, 0, 2, 128]);
     assert_eq!(bytes, signed(expected));
 }
 
@@ -239,6 +246,9 @@ fn a_signed_hello_with_a_part_that_cannot_be_is_refused() {
         ),
         (&[5, 0, 0, 4, 0, 0], "sections out of order"),
         (&[4, 0, 0, 4, 0, 0], "a section twice"),
+        (&[6, 0, 6, 4, 33, 192, 0, 2, 1], "a prefix of 33 bits"),
+        (&[6, 0, 6, 4, 24, 192, 0, 2, 1], "a host among the subnets"),
+        (&[6, 0, 1, 4], "half a subnet"),
     ] {
         assert_eq!(with(sections), Err(Refused::Malformed), "{why}");
     }
@@ -298,6 +308,18 @@ fn what_nobody_would_hear_cannot_be_said() {
     let many = (0..20_000).map(Ipv4Addr::from_bits).collect();
     let all = Ipv4Addr::UNSPECIFIED..=Ipv4Addr::BROADCAST;
     assert_eq!(refused(&held(all, many)), Unsayable::Long);
+    let on = |subnets: Vec<IpNet>| Hello {
+        subnets: Some(subnets),
+        ..hello()
+    };
+    let subnet: IpNet = "192.0.2.0/24".parse().unwrap();
+    assert!(encode(&on(vec![]), keys(OLD).signing()).is_ok());
+    for subnets in [
+        vec!["192.0.2.1/24".parse().unwrap()],
+        vec![subnet; MAX_SUBNETS + 1],
+    ] {
+        assert_eq!(refused(&on(subnets)), Unsayable::List);
+    }
 }
 
 #[test]

@@ -276,6 +276,7 @@ impl Speaker {
             held_v6: None,
             claimed: Vec::new(),
             released: Vec::new(),
+            subnets: None,
         };
         encode(&hello, &self.key).ok()
     }
