@@ -35,6 +35,9 @@ use crate::{
     service::{class::Classes, request::name_in},
 };
 
+/// How many objects are listed at once: what is kept of each is little, but a page is read whole.
+const PAGE: u32 = 100;
+
 /// Something that the cluster says.
 #[derive(Clone, Debug)]
 pub enum News {
@@ -185,7 +188,8 @@ where
         + Send
         + 'static,
 {
-    watcher(Api::all(client.clone()), watcher::Config::default()).default_backoff()
+    let paged = watcher::Config::default().page_size(PAGE);
+    watcher(Api::all(client.clone()), paged).default_backoff()
 }
 
 /// A cluster without the definition of pools has none: `--arp-pool` does without. It is asked again, as after any failure.
