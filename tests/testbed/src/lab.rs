@@ -6,6 +6,7 @@
 //! knows how an address comes to be announced.
 
 mod address;
+mod apart;
 mod background;
 mod client;
 mod fleet;
@@ -17,6 +18,7 @@ mod namespace;
 mod node;
 mod observer;
 mod options;
+mod plain;
 mod pod;
 mod prober;
 mod running;
@@ -44,12 +46,14 @@ use self::{
 };
 pub use self::{
     address::{Interface, Mac, Segment, vip4, vip6},
+    apart::Apart,
     client::{Answer, Client, Connection},
     fleet::{Announcer, Fleet, FleetOptions},
     kube_proxy::KubeProxy,
     node::Node,
     observer::Answers,
     options::LabOptions,
+    plain::PlainAnswerer,
     prober::{Outage, Probe, Prober, Probes},
     trouble::Foreign,
     watch::{ArpWatch, Overheard, Overhearing, Question, Watched},

@@ -5,6 +5,7 @@
 )]
 
 use std::{
+    fs,
     io::{Read as _, Write as _},
     net::{IpAddr, TcpStream, UdpSocket},
     os::unix::process::ExitStatusExt as _,
@@ -241,6 +242,32 @@ async fn a_stranger_answers_for_the_address_it_has() {
 }
 
 #[tokio::test]
+async fn who_is_asked_as_from_another_machine_is_interrupted_and_else_not() {
+    let lab = lab().await;
+    let node = lab.node(1);
+    let answerer = node.answer_plainly(vip4(20)).unwrap();
+    let ip = vip4(20).into();
+
+    let before = interrupts();
+    let apart = lab.apart().unwrap();
+    let watch = apart.watch_arp(ip).unwrap();
+    poll_until("an answer", SOON, async || watch.last())
+        .await
+        .unwrap();
+    let watched = watch.stop().await.unwrap();
+    drop(apart);
+    assert_eq!(watched.everybody(), [node.mac()]);
+    assert!(interrupts() - before >= watched.latencies().len());
+
+    let before = interrupts();
+    let answers = lab.arp_answers(ip, 20).await.unwrap();
+    assert_eq!(answers.only(), Some(node.mac()));
+    assert_eq!(interrupts(), before);
+    answerer.stop().await.unwrap();
+    assert!(lab.arp_answers(ip, 3).await.unwrap().none());
+}
+
+#[tokio::test]
 async fn whoever_is_plugged_in_the_router_keeps_its_hardware_address() {
     let lab = lab().await;
     let router = lab.api_address().ip();
@@ -342,6 +369,17 @@ async fn a_node_that_was_never_there_forwards_and_leaves_for_good() {
 }
 
 /// Whether a datagram from one node arrives at another.
+/// How often a processor of this machine was interrupted so that it takes in what another one received.
+fn interrupts() -> usize {
+    let all = fs::read_to_string("/proc/net/softnet_stat").unwrap();
+    let of_one = |line: &str| {
+        // The kernel's documentation calls it `received_rps`.
+        let count = line.split_whitespace().nth(9).unwrap();
+        usize::from_str_radix(count, 16).unwrap()
+    };
+    all.lines().map(of_one).sum()
+}
+
 fn hears(hearing: &Node, speaking: &Node) -> bool {
     let address = hearing.v4();
     let ear = hearing

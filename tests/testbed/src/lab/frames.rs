@@ -54,6 +54,33 @@ fn arp_request(address: Ipv4Addr, mac: Mac, from: Ipv4Addr) -> Result<Vec<u8>> {
     Ok(frame)
 }
 
+/// The answer to a frame that asks by ARP who has `address`: `mac` has it. `None`: it asks for something else.
+pub(super) fn arp_reply(frame: &[u8], address: Ipv4Addr, mac: Mac) -> Result<Option<Vec<u8>>> {
+    let asked = SlicedPacket::from_ethernet(frame).ok();
+    let Some(NetSlice::Arp(asked)) = asked.and_then(|packet| packet.net) else {
+        return Ok(None);
+    };
+    let Ok(asked) = asked.to_packet().try_eth_ipv4() else {
+        return Ok(None);
+    };
+    if asked.operation != ArpOperation::REQUEST || asked.target_ipv4_addr() != address {
+        return Ok(None);
+    }
+    let packet = ArpEthIpv4Packet {
+        operation: ArpOperation::REPLY,
+        sender_mac: mac.0,
+        sender_ipv4: address.octets(),
+        target_mac: asked.sender_mac,
+        target_ipv4: asked.sender_ipv4,
+    };
+    let mut frame = Vec::new();
+    PacketBuilder::ethernet2(mac.0, asked.sender_mac)
+        .arp(packet.into())
+        .write(&mut frame)
+        .context("writing an ARP reply")?;
+    Ok(Some(frame))
+}
+
 fn solicitation(address: Ipv6Addr, mac: Mac, from: Ipv6Addr) -> Result<Vec<u8>> {
     // The group of everybody whose address ends like this one (RFC 4291, 2.7.1), as IP and as hardware address
     // (RFC 2464, 7).
@@ -144,6 +171,24 @@ mod tests {
             "fd30::1".parse().unwrap(),
         )
         .unwrap_err();
+    }
+
+    #[test]
+    fn an_arp_reply_says_to_who_asked_what_was_asked_for() {
+        let (address, from) = (Ipv4Addr::new(172, 30, 0, 100), Ipv4Addr::new(172, 30, 0, 9));
+        let other = Ipv4Addr::new(172, 30, 0, 101);
+        let asked = question(address.into(), MAC, from.into()).unwrap();
+        let answerer = Mac([2, 0, 0, 0, 0, 1]);
+        let reply = arp_reply(&asked, address, answerer).unwrap().unwrap();
+        let said = Claim {
+            address: address.into(),
+            mac: answerer,
+            to: from.into(),
+            sender: answerer,
+        };
+        assert_eq!(claim(&reply), Some(said));
+        assert_eq!(arp_reply(&asked, other, answerer).unwrap(), None);
+        assert_eq!(arp_reply(&reply, address, answerer).unwrap(), None);
     }
 
     #[test]

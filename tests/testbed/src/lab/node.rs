@@ -34,7 +34,7 @@ use crate::process::Process;
 pub struct Node {
     name: String,
     number: u8,
-    namespace: Namespace,
+    pub(super) namespace: Namespace,
     /// Where its pods are.
     pods_namespace: Namespace,
     lan: Arc<Lan>,
@@ -215,6 +215,16 @@ impl Node {
         let prefix = host_prefix(ip);
         self.namespace
             .ip(&format!("address del {ip}/{prefix} dev {interface}"))
+    }
+
+    /// Lets the processors of `mask` take in what arrives; "0": whichever brings it.
+    pub(super) fn steer(&self, mask: &str) -> Result<()> {
+        // What is under /sys/class/net depends on who mounted it.
+        let script = "mount -t sysfs sysfs /sys \
+                      && for it in /sys/class/net/eth*/queues/rx-*/rps_cpus; do echo \"$0\" > \"$it\" || exit; done";
+        self.namespace
+            .output("unshare", &["--mount", "sh", "-c", script, mask])
+            .map(drop)
     }
 
     /// Plugs one more interface into a segment that the lab has; it becomes `eth1` and on.

@@ -87,13 +87,18 @@ impl Answers {
 // === impl Ear ===
 
 impl Ear {
-    /// To be called in the namespace of `interface`.
+    /// Hears everything. To be called in the namespace of `interface`.
     pub(super) fn open(interface: &Interface) -> Result<Self> {
+        Self::open_for(ALL_KINDS, interface)
+    }
+
+    /// Hears frames of one kind.
+    pub(super) fn open_for(kind: u16, interface: &Interface) -> Result<Self> {
         let what = || format!("opening a packet socket on {}", interface.name);
-        let protocol = Protocol::from(i32::from(ALL_KINDS.to_be()));
+        let protocol = Protocol::from(i32::from(kind.to_be()));
         let socket = Socket::new(Domain::PACKET, Type::RAW, Some(protocol)).with_context(what)?;
         let index = netdevice::name_to_index(&socket, &interface.name).with_context(what)?;
-        let address = sys::packet_address(ALL_KINDS, index).with_context(what)?;
+        let address = sys::packet_address(kind, index).with_context(what)?;
         socket.bind(&address).with_context(what)?;
         socket.set_nonblocking(true).with_context(what)?;
         // A burst of a thousand announcements must not push the answer out that is waited for.
@@ -107,12 +112,16 @@ impl Ear {
     /// Asks who has `address`, with the observer's address number `turn`.
     pub(super) fn ask(&self, address: IpAddr, turn: usize) -> Result<()> {
         let frame = frames::question(address, self.mac, asker(address, turn))?;
-        match self.socket.send(&frame) {
+        self.send(&frame)
+            .with_context(|| format!("asking for {address}"))
+    }
+
+    /// Sends a frame as it is.
+    pub(super) fn send(&self, frame: &[u8]) -> Result<()> {
+        match self.socket.send(frame) {
             // A cable that is out is an answer of its own: silence.
             Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => Ok(()),
-            sent => sent
-                .map(drop)
-                .with_context(|| format!("asking for {address}")),
+            sent => sent.map(drop).context("sending a frame"),
         }
     }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, anyhow};
+use rustix::thread::{CpuSet, sched_setaffinity};
 
 use super::{locked, namespace::Namespace, sys};
 
@@ -46,6 +47,25 @@ impl<T: Default + Send + 'static> Running<T> {
         work: impl FnOnce(&Notes<T>) -> Result<()> + Send + 'static,
     ) -> Result<Self> {
         Self::begin(namespace, || {}, work)
+    }
+
+    /// The same, on one processor alone.
+    pub(super) fn start_on(
+        processor: usize,
+        namespace: &Namespace,
+        work: impl FnOnce(&Notes<T>) -> Result<()> + Send + 'static,
+    ) -> Result<Self> {
+        let mut only = CpuSet::new();
+        only.set(processor);
+        Self::begin(
+            namespace,
+            || {},
+            move |notes| {
+                sched_setaffinity(None, &only)
+                    .with_context(|| format!("staying on processor {processor}"))?;
+                work(notes)
+            },
+        )
     }
 
     fn begin(

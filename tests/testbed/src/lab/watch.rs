@@ -148,6 +148,13 @@ impl Overhearing {
     }
 }
 
+/// [`Lab::watch_arp_as_a_host`], from one processor alone.
+pub(super) fn on_a_processor(lab: &Lab, ip: IpAddr, processor: usize) -> Result<ArpWatch> {
+    let ear = lab.ear()?;
+    let work = move |notes: &Notes<Watched>| watch(&ear, ip, notes);
+    Running::start_on(processor, &lab.observer.namespace, work).map(ArpWatch)
+}
+
 fn watch(ear: &Ear, ip: IpAddr, notes: &Notes<Watched>) -> Result<()> {
     let mut due = Instant::now();
     while !notes.stopping() {
