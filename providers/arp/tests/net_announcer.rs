@@ -124,6 +124,25 @@ async fn a_drained_announcer_hands_over_and_then_holds_nothing() {
 }
 
 #[tokio::test]
+async fn who_takes_over_answers_nothing_that_the_former_holder_was_asked() {
+    let segment = Segment::new();
+    let hosts = three(&segment);
+    let ([holder, other], mut both) = settled(&hosts).await;
+    let asker = hosts[2].asker("192.0.2.9", "2001:db8::9");
+    let (before, asker) = tokio::task::spawn_blocking(move || {
+        let before: Vec<Mac> = (0..20).map(|_| asker.answerer(v4())).collect();
+        (before, asker)
+    })
+    .await
+    .unwrap();
+    assert_eq!(before, [mac(&hosts[holder]); 20]);
+    both[holder].announcer.drain().await;
+    both[other].claims(v4()).await;
+    let answers = tokio::task::spawn_blocking(move || asker.answers(v4()));
+    assert_eq!(answers.await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn an_unplugged_node_is_followed_by_the_other_and_takes_nothing_back() {
     let segment = Segment::new();
     let hosts = three(&segment);

@@ -1,9 +1,9 @@
 //! Who runs the engine? One thread that does nothing else, so that nothing that this process does besides can delay an
 //! answer. It decides in which order things get their turn, and that is all it decides.
 //!
-//! The order: frames first, since a host waits for each; but those that nobody waits for, and that wake nobody, before what is
-//! due by the clock, which may depend on them. Then hellos, in small lots with a look at the frames between
-//! them. What is due by the clock comes after the hellos that are already here: a thread that was late must not take
+//! The order: frames first, since a host waits for each; those that nobody waits for, and that wake nobody, only before something
+//! that may depend on them, or may make an address ours: what was asked before that was asked of somebody else. Then hellos, in
+//! small lots with a look at the frames between them. What is due by the clock comes after the hellos that are already here: a thread that was late must not take
 //! for dead a peer whose hello waits in its own socket. Then news about links, then what other threads ask.
 
 mod arrivals;
@@ -150,6 +150,9 @@ impl Runner {
                 self.frames(index, kind);
             }
         }
+        if ready.nudged || tokens().any(|token| !matches!(token, Token::Frames(..))) {
+            self.all_other_frames();
+        }
         for token in tokens() {
             if let Token::Hellos(index, family) = token {
                 self.hellos(index, family, HELLOS);
@@ -183,8 +186,8 @@ impl Runner {
         if !is_due(&self.engine) {
             return;
         }
-        self.all_hellos();
         self.all_other_frames();
+        self.all_hellos();
         // A hello may have moved it.
         if is_due(&self.engine) {
             self.engine.handle_timeout(Instant::now());
@@ -242,7 +245,6 @@ impl Runner {
             Command::SetFit(fit) => self.engine.set_fit(now, fit),
             Command::SetKeys(keys) => self.engine.set_keys(keys),
             Command::View(answer) => {
-                self.all_other_frames();
                 let _ = answer.send(self.engine.view(now));
             }
             Command::Holders(addresses, answer) => {
@@ -253,7 +255,6 @@ impl Runner {
                 let _ = answer.send(holders);
             }
             Command::Stats(answer) => {
-                self.all_other_frames();
                 let _ = answer.send((self.engine.stats().clone(), self.net_stats()));
             }
             Command::Drain(done) => {

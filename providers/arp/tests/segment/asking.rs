@@ -106,8 +106,13 @@ impl Asker {
             .is_ok_and(|got| got.is_some())
         {}
         socket.send(question).expect("the segment is there");
+        self.answers(address)
+    }
+
+    /// Who answers for `address`, until nobody can still be answering.
+    pub(crate) fn answers(&self, address: IpAddr) -> Vec<Mac> {
         let mut answers = Vec::new();
-        while let Some(frame) = next(socket, SECOND) {
+        while let Some(frame) = next(self.socket(address), SECOND) {
             answers.extend(answerer(&frame, address));
         }
         answers
