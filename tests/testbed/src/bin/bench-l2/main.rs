@@ -47,6 +47,9 @@ struct Args {
     /// Only these parts; all without it
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Only outages of these ways to fail; all without it
+    #[arg(long, value_delimiter = ',')]
+    ways: Vec<Way>,
     /// The binary to measure; without it the one of this checkout is built in release mode
     #[arg(long)]
     binary: Option<PathBuf>,
@@ -117,7 +120,8 @@ async fn network(
     let it = outages::probed(&lab, &mut fleet).await?;
     if wanted(Part::Outages) {
         let mut curves: Vec<(Way, Distribution)> = Vec::new();
-        for way in Way::ALL {
+        let asked = |way: &Way| args.ways.is_empty() || args.ways.contains(way);
+        for way in Way::ALL.into_iter().filter(asked) {
             Report::title(&format!("{}: {} trials, 3 nodes", way.name(), args.trials));
             let measured = outages::measure(way, args.trials, &lab, &mut fleet, &it).await?;
             tell(way, &measured, report);
@@ -189,49 +193,53 @@ async fn start(binary: &Path, lab: &Lab, pool: &str, announcer: &[&str]) -> Resu
 }
 
 fn tell(way: Way, measured: &outages::Measured, report: &mut Report) {
-    let name = way.name();
     let (p50, p99) = match way {
         Way::Handover => (Some(2.0), Some(10.0)),
         Way::Crash => (None, Some(500.0)),
         Way::Kill | Way::Link => (None, None),
     };
-    report.figure(
-        &format!("{name}: outage p50"),
-        measured.outages.quantile(0.5),
-        "ms",
-        p50,
-    );
-    report.figure(
-        &format!("{name}: outage p99"),
-        measured.outages.quantile(0.99),
-        "ms",
-        p99,
-    );
-    report.figure(
-        &format!("{name}: outage, longest"),
-        measured.outages.longest(),
+    let outages::Measured {
+        outages,
+        pauses,
+        overlaps,
+        asking_pauses,
+        lost,
+    } = measured;
+    let mut figure = |what: &str, value: f64, unit: &str, goal: Option<f64>| {
+        report.figure(&format!("{}: {what}", way.name()), value, unit, goal);
+    };
+    figure("outage p50", outages.quantile(0.5), "ms", p50);
+    figure("outage p99", outages.quantile(0.99), "ms", p99);
+    figure("outage, longest", outages.longest(), "ms", None);
+    // An outage is no shorter than the longest time in which nothing was sent.
+    figure(
+        "the prober itself pauses, p50",
+        pauses.quantile(0.5),
         "ms",
         None,
     );
-    report.figure(
-        &format!("{name}: the prober itself pauses, p99"),
-        measured.pauses.quantile(0.99),
+    figure(
+        "the prober itself pauses, p99",
+        pauses.quantile(0.99),
         "ms",
         None,
     );
     if way == Way::Handover {
         #[expect(clippy::cast_precision_loss, reason = "a few")]
-        report.figure(
-            &format!("{name}: requests lost at 1 kHz, all trials"),
-            measured.lost as f64,
-            "",
-            Some(0.0),
-        );
-        report.figure(
-            &format!("{name}: two nodes answer, longest"),
-            measured.overlaps.longest(),
+        let lost = *lost as f64;
+        figure("requests lost at 1 kHz, all trials", lost, "", Some(0.0));
+        figure("two nodes answer, p50", overlaps.quantile(0.5), "ms", None);
+        figure(
+            "two nodes answer, longest",
+            overlaps.longest(),
             "ms",
             Some(5.0),
+        );
+        figure(
+            "who asks them pauses, longest",
+            asking_pauses.longest(),
+            "ms",
+            None,
         );
     }
 }

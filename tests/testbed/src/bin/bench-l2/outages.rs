@@ -8,12 +8,12 @@ use kube::{Api, api::DeleteParams};
 use roadstead_testbed::{
     Lab, Signal, addresses,
     figures::Distribution,
-    lab::{Fleet, Mac},
+    lab::{Fleet, Mac, Outage, Watched},
     poll_until, service,
 };
 
 /// How an announcing node goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Way {
     /// Cable and programs at once.
     Crash,
@@ -34,6 +34,8 @@ pub(crate) struct Measured {
     pub(crate) pauses: Distribution,
     /// For how long two nodes answered ARP.
     pub(crate) overlaps: Distribution,
+    /// The longest time in which a trial asked nobody, in milliseconds: so much may be added to an overlap.
+    pub(crate) asking_pauses: Distribution,
     /// Probes without an answer.
     pub(crate) lost: u64,
 }
@@ -113,21 +115,24 @@ pub(crate) async fn measure(
     fleet: &mut Fleet,
     it: &Probed,
 ) -> Result<Measured> {
-    let (mut outages, mut pauses, mut overlaps) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut outages, mut pauses) = (Vec::new(), Vec::new());
+    let (mut overlaps, mut asking_pauses) = (Vec::new(), Vec::new());
     let mut lost = 0;
     for trial in 0..trials {
         it.on_another_node(lab, fleet).await?;
         let one = it.trial(way, lab, fleet).await;
-        let (outage, overlap) = one.with_context(|| format!("{}, trial {trial}", way.name()))?;
+        let (outage, watched) = one.with_context(|| format!("{}, trial {trial}", way.name()))?;
         outages.push(millis(outage.gap));
         pauses.push(millis(outage.pause));
-        overlaps.push(millis(overlap));
+        overlaps.push(millis(watched.overlap()));
+        asking_pauses.push(millis(watched.pause()));
         lost += outage.lost;
     }
     Ok(Measured {
         outages: outages.into_iter().collect(),
         pauses: pauses.into_iter().collect(),
         overlaps: overlaps.into_iter().collect(),
+        asking_pauses: asking_pauses.into_iter().collect(),
         lost,
     })
 }
@@ -157,12 +162,7 @@ impl Probed {
         Ok(())
     }
 
-    async fn trial(
-        &self,
-        way: Way,
-        lab: &Lab,
-        fleet: &mut Fleet,
-    ) -> Result<(roadstead_testbed::lab::Outage, Duration)> {
+    async fn trial(&self, way: Way, lab: &Lab, fleet: &mut Fleet) -> Result<(Outage, Watched)> {
         let before = self.holder(lab).await?;
         let prober = lab.client().probe(self.vip, ECHO)?;
         prober.answered(SOON).await?;
@@ -197,7 +197,7 @@ impl Probed {
         if outage.gap.is_zero() {
             bail!("no probe was answered");
         }
-        Ok((outage, watched.overlap()))
+        Ok((outage, watched))
     }
 }
 
