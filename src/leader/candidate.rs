@@ -114,7 +114,8 @@ impl Candidate {
         let mut next = Instant::now() + self.config.retry_period;
         loop {
             tokio::select! {
-                () = vacate.cancelled() => return true,
+                // Who ends because its time is over has nothing to hand over, and whoever restarts it need not wait.
+                () = vacate.cancelled() => return Instant::now() < until,
                 () = sleep_until(next.min(until)) => {}
             }
             let asked = Instant::now();
@@ -301,7 +302,33 @@ fn whole_seconds(duration: Duration) -> i32 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use kube::client::Body;
+
+    use super::{super::tests::config, *};
+
+    /// A candidate whose API server answers nothing.
+    fn unheard() -> Candidate {
+        let silent = tower::service_fn(|_: http::Request<Body>| {
+            std::future::pending::<Result<http::Response<Body>, kube::Error>>()
+        });
+        Candidate::new(Client::new(silent, "default"), config()).0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_lost_is_not_handed_over() {
+        let candidate = unheard();
+        let vacate = CancellationToken::new();
+        vacate.cancel();
+        let lead = async |until| {
+            let mut lease = Lease::default();
+            candidate.lead(&mut lease, until, &vacate).await
+        };
+        // Which of two things that are ready is seen first is left to chance.
+        for _ in 0..64 {
+            assert!(!lead(Instant::now()).await);
+            assert!(lead(Instant::now() + Duration::from_secs(1)).await);
+        }
+    }
 
     #[test]
     fn a_lease_never_promises_less_than_its_holder_acts_for() {
