@@ -8,7 +8,7 @@ use std::{net::IpAddr, time::Duration};
 
 use anyhow::{Context as _, Result};
 use roadstead_testbed::{
-    Lab,
+    Lab, Process, Signal,
     figures::{Distribution, Report},
     lab::{ArpWatch, Node, vip4, vip6},
 };
@@ -24,6 +24,30 @@ const TURNS: usize = 40;
 const TURN: Duration = Duration::from_millis(500);
 /// Times the kernel's own, as from another machine.
 const GOAL: f64 = 1.5;
+
+/// The API server stands still while this is held. It has other machines' processors, elsewhere than in a lab.
+struct Still<'a>(Option<&'a Process>);
+
+// === impl Still ===
+
+impl<'a> Still<'a> {
+    fn hold(lab: &'a Lab) -> Result<Self> {
+        let server = lab.control_plane().process();
+        if let Some(server) = server {
+            server.signal(Signal::Stop)?;
+        }
+        Ok(Self(server))
+    }
+}
+
+impl Drop for Still<'_> {
+    fn drop(&mut self) {
+        if let Some(server) = self.0 {
+            // It has ended: then whoever needs it next says so.
+            let _ = server.signal(Signal::Cont);
+        }
+    }
+}
 
 /// Both, asked of the node that announces `vip`.
 pub(crate) async fn next_to_the_kernel(
@@ -44,13 +68,14 @@ pub(crate) async fn next_to_the_kernel(
     };
     let what = format!("{protocol} answer, {vips} VIPs");
     node.add_address(kernels, "eth0")?;
+    let still = Still::hold(lab)?;
     let apart = lab.apart()?;
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..TURNS {
         ours.extend(latencies(apart.watch_arp(vip)?).await?);
         theirs.extend(latencies(apart.watch_arp(kernels)?).await?);
     }
-    drop(apart);
+    drop((apart, still));
     let asked = format!("{what}, as from another machine");
     let (ours, theirs) = (ours.into_iter().collect(), theirs.into_iter().collect());
     compare(
