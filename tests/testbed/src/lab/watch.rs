@@ -206,14 +206,19 @@ impl Watched {
         longest_between(&asked)
     }
 
-    /// For how long in all two or more answered: the time that belongs to the questions which got two answers.
+    /// For how long in all two or more answered: from each question that got two answers to the next, if that got two as well;
+    /// else for the time that such a question speaks for.
     #[must_use]
     pub fn overlap(&self) -> Duration {
-        let next = self.0.iter().skip(1).map(|question| Some(question.asked));
+        let next = self.0.iter().skip(1).map(Some);
         let with_next = self.0.iter().zip(next.chain([None]));
         with_next
-            .filter(|(question, _)| question.answers.len() > 1)
-            .map(|(question, next)| next.map_or(EVERY, |next| next - question.asked))
+            .filter(|(question, _)| question.has_two())
+            .map(|(question, next)| match next {
+                Some(next) if next.has_two() => next.asked - question.asked,
+                Some(next) => question.speaks_for().min(next.asked - question.asked),
+                None => question.speaks_for(),
+            })
             .sum()
     }
 
@@ -247,6 +252,20 @@ impl Watched {
     }
 }
 
+// === impl Question ===
+
+impl Question {
+    fn has_two(&self) -> bool {
+        self.answers.len() > 1
+    }
+
+    /// An interval, or until its last answer. What went on while nobody was asked, because the machine was busy, nobody knows.
+    fn speaks_for(&self) -> Duration {
+        let answers = self.answers.iter().map(|(at, _)| *at - self.asked);
+        answers.fold(EVERY, Duration::max)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +294,15 @@ mod tests {
         let handover = watched(&[&[OLD], &[OLD, NEW], &[NEW, OLD], &[NEW]]);
         assert_eq!((handover.silence(), handover.overlap()), (EVERY, EVERY * 2));
         assert_eq!(handover.everybody(), [OLD, NEW]);
+        let mut paused = handover;
+        paused.0[3].asked += EVERY * 7;
+        assert_eq!(paused.overlap(), EVERY * 2, "nobody was asked meanwhile");
+        paused.0[2].asked += EVERY * 7;
+        paused.0[2]
+            .answers
+            .iter_mut()
+            .for_each(|it| it.0 += EVERY * 9);
+        assert_eq!(paused.overlap(), EVERY * 9, "both were seen to go on");
         let lasting = watched(&[&[OLD], &[], &[]]);
         assert_eq!(lasting.silence(), EVERY * 2);
     }
