@@ -34,22 +34,31 @@ fn twenty() -> impl Iterator<Item = usize> {
     (0..40).step_by(2)
 }
 
-#[test]
-fn a_station_on_another_subnet_of_the_segment_is_never_chosen_nor_waited_for() {
-    let mut switch = met(&on_two_subnets(1));
-    twenty().for_each(|n| switch.want(&wanted(n)));
-    switch.run_for(Duration::from_millis(800));
+/// Each by one of the first two.
+fn answered_on_their_subnet(switch: &Switch) {
     for n in twenty() {
         let [(node, _)] = switch.answering(address(n))[..] else {
             panic!("{n}: {:?}", switch.answering(address(n)));
         };
         assert!(node < 2);
     }
-    switch.plug(0, &[]);
-    switch.run_for(Duration::from_millis(450));
+}
+
+fn answered_by_the_second(switch: &Switch) {
     for n in twenty() {
         assert_eq!(switch.answering(address(n)), [(1, InterfaceIndex(2))]);
     }
+}
+
+#[test]
+fn a_station_on_another_subnet_of_the_segment_is_never_chosen_nor_waited_for() {
+    let mut switch = met(&on_two_subnets(1));
+    twenty().for_each(|n| switch.want(&wanted(n)));
+    switch.run_for(Duration::from_millis(800));
+    answered_on_their_subnet(&switch);
+    switch.plug(0, &[]);
+    switch.run_for(Duration::from_millis(450));
+    answered_by_the_second(&switch);
 }
 
 #[test]
@@ -65,9 +74,7 @@ fn a_station_that_moves_to_another_subnet_says_so_at_once_and_is_not_waited_for_
         switch.plug(2, &[interface(2, "eth0", 2, "192.5.9.3/16")]);
         switch.plug(0, &[]);
         switch.run_for(Duration::from_millis(450));
-        for n in twenty() {
-            assert_eq!(switch.answering(address(n)), [(1, InterfaceIndex(2))]);
-        }
+        answered_by_the_second(&switch);
     }
 }
 
@@ -76,16 +83,9 @@ fn a_station_on_more_subnets_than_it_says_delays_the_others_once() {
     let mut switch = met(&on_two_subnets(9));
     twenty().for_each(|n| switch.want(&wanted(n)));
     switch.run_for(Duration::from_secs(5));
-    for n in twenty() {
-        let [(node, _)] = switch.answering(address(n))[..] else {
-            panic!("{n}: {:?}", switch.answering(address(n)));
-        };
-        assert!(node < 2);
-    }
+    answered_on_their_subnet(&switch);
     // The second time it is known who was silent.
     switch.plug(0, &[]);
     switch.run_for(Duration::from_millis(450));
-    for n in twenty() {
-        assert_eq!(switch.answering(address(n)), [(1, InterfaceIndex(2))]);
-    }
+    answered_by_the_second(&switch);
 }
