@@ -368,7 +368,6 @@ async fn a_node_that_was_never_there_forwards_and_leaves_for_good() {
     }
 }
 
-/// Whether a datagram from one node arrives at another.
 /// How often a processor of this machine was interrupted so that it takes in what another one received.
 fn interrupts() -> usize {
     let all = fs::read_to_string("/proc/net/softnet_stat").unwrap();
@@ -380,6 +379,7 @@ fn interrupts() -> usize {
     all.lines().map(of_one).sum()
 }
 
+/// Whether a datagram from one node arrives at another.
 fn hears(hearing: &Node, speaking: &Node) -> bool {
     let address = hearing.v4();
     let ear = hearing

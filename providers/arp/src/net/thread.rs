@@ -3,8 +3,9 @@
 //!
 //! The order: frames first, since a host waits for each; those that nobody waits for, and that wake nobody, only before something
 //! that may depend on them, or may make an address ours: what was asked before that was asked of somebody else. Then hellos, in
-//! small lots with a look at the frames between them. What is due by the clock comes after the hellos that are already here: a thread that was late must not take
-//! for dead a peer whose hello waits in its own socket. Then news about links, then what other threads ask.
+//! small lots with a look at the frames between them. What is due by the clock comes after the hellos that are already here: a
+//! thread that was late must not take for dead a peer whose hello waits in its own socket. Then news about links, then what
+//! other threads ask.
 
 mod arrivals;
 

@@ -34,7 +34,7 @@ pub(crate) struct Measured {
     pub(crate) pauses: Distribution,
     /// For how long two nodes answered ARP.
     pub(crate) overlaps: Distribution,
-    /// The longest time in which a trial asked nobody, in milliseconds: so much may be added to an overlap.
+    /// The longest time in which a trial asked nobody, in milliseconds: what went on then no overlap says.
     pub(crate) asking_pauses: Distribution,
     /// Probes without an answer.
     pub(crate) lost: u64,
